@@ -1,0 +1,44 @@
+# One function per kind of target, so that each folder's CMakeLists.txt says only what is its own.
+# Every library is a folder; its name is the folder's path with underscores: src/core/fetch is
+# kith_core_fetch.
+
+# kith_library(NAME SOURCES a.cc ... DEPS kith_base ... [PRIVATE_DEPS ...])
+# With no SOURCES the library is headers only.
+function(kith_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+    target_link_libraries(${name} PUBLIC kith_headers ${ARG_DEPS}
+                          PRIVATE $<BUILD_INTERFACE:kith_warnings> ${ARG_PRIVATE_DEPS})
+    set_property(GLOBAL APPEND PROPERTY KITH_STATIC_LIBRARIES ${name})
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+    target_link_libraries(${name} INTERFACE kith_headers ${ARG_DEPS})
+  endif()
+endfunction()
+
+# kith_test(NAME LABEL unit|sim|cluster|arch SOURCES a_test.cc ... DEPS ... [TIMEOUT seconds])
+# One executable with GoogleTest's main, one CTest entry.
+function(kith_test name)
+  if(NOT KITH_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${name} PRIVATE kith_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# kith_program(NAME SOURCES ... DEPS ...): an executable that is not installed.
+function(kith_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE kith_warnings ${ARG_DEPS})
+endfunction()
