@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <kith/cache.h>
+#include <kith/loader.h>
+#include <kith/options.h>
+#include <kith/result.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kith {
+
+namespace api {
+class NodeImpl;
+}
+
+/// A peer as this node sees it now.
+struct PeerStatus {
+  enum class State : std::uint8_t {
+    self,         ///< This node.
+    connecting,   ///< No answer yet.
+    reachable,    ///< Connected and answering.
+    unreachable,  ///< Refused, gone or silent; requests go to stand-ins until it is back.
+  };
+  Peer peer;
+  State state = State::connecting;
+};
+
+/// "self", "connecting", "reachable" or "unreachable".
+std::string_view to_string(PeerStatus::State state);
+
+/// One process's part in a cluster. Several may live in one process; they share nothing. All calls
+/// are thread-safe. Destroying the last handle stops the node.
+class Node {
+ public:
+  /// Starts listening and connecting. Errors: invalid_argument (the message names the field),
+  /// unavailable (the address cannot be listened on). Peers need not be up yet.
+  static Result<Node> start(NodeOptions options = {});
+
+  Node(Node&&) noexcept;
+  Node& operator=(Node&&) noexcept;
+  ~Node();
+
+  /// Opens the cache `name` on this node, or returns the open one when the options are the same.
+  /// Nodes that ask each other for a cache's keys must each have opened it, with equivalent
+  /// loaders. Names are 1 to 128 of A-Z a-z 0-9 . _ - / and start with a letter or digit. Errors:
+  /// invalid_argument (a bad name or option, named in the message), already_exists (open with other
+  /// options, the message says which field), resource_exhausted (memory_bytes is more than the node
+  /// has left), cancelled (stopped).
+  Result<Cache> open(std::string_view name, const CacheOptions& options = {}, Loader loader = {});
+
+  /// Replaces all other nodes at once. Requests in flight to a removed node still complete.
+  /// Errors: invalid_argument; nothing is changed then.
+  Result<void> set_peers(std::vector<Peer> peers);
+  /// Adds a node, or replaces the one with the same address.
+  Result<void> add_peer(Peer peer);
+  /// Errors: not_found.
+  Result<void> remove_peer(std::string_view address);
+  /// All nodes of the present view, this one included, by address.
+  std::vector<PeerStatus> peers() const;
+
+  /// Blocks until every peer is reachable and the view of keys is up to date, or `timeout` has
+  /// passed (timed_out). Useful in tests and at start; a node works without it.
+  Result<void> wait_connected(Duration timeout) const;
+
+  /// The address that this node advertises, with the port that it really has.
+  const std::string& address() const;
+
+  /// Stops taking requests, lets those in flight finish for up to stop_grace, cancels the rest and
+  /// closes everything. Idempotent, from any thread but the node's own.
+  void stop();
+
+ private:
+  explicit Node(std::shared_ptr<api::NodeImpl> impl);
+
+  std::shared_ptr<api::NodeImpl> impl_;
+};
+
+}  // namespace kith
