@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/node/node.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace kith::core {
+
+namespace {
+
+/// The store as the miss path sees it.
+class StoreStorage final : public fetch::Storage {
+ public:
+  explicit StoreStorage(store::Store& store) : store_(store) {}
+
+  std::optional<Entry> get(KeyView key, TimePoint now) override { return store_.get(key, now); }
+  std::optional<Entry> get_stale(KeyView key, TimePoint now) override {
+    return store_.get_stale(key, now);
+  }
+  void put(KeyView key, Entry entry, TimePoint now) override {
+    store_.put(key, std::move(entry), now);
+  }
+
+ private:
+  store::Store& store_;
+};
+
+template <class T>
+inline constexpr bool is_reply = false;
+template <>
+inline constexpr bool is_reply<wire::peer::ValueReply> = true;
+template <>
+inline constexpr bool is_reply<wire::peer::Miss> = true;
+template <>
+inline constexpr bool is_reply<wire::peer::NotOwner> = true;
+template <>
+inline constexpr bool is_reply<wire::peer::Busy> = true;
+template <>
+inline constexpr bool is_reply<wire::peer::Failure> = true;
+
+}  // namespace
+
+class Node::Cache {
+ public:
+  Cache(CacheId id, std::uint64_t id_base, const fetch::Options& options, store::Store& store,
+        fetch::Surroundings& surroundings)
+      : id_(id), storage_(store), fetch_(id, id_base, options, storage_, surroundings) {}
+
+  CacheId id() const { return id_; }
+  fetch::Fetch& fetch() { return fetch_; }
+
+ private:
+  CacheId id_;
+  StoreStorage storage_;
+  fetch::Fetch fetch_;
+};
+
+Node::Node(NodeOptions options, Marks& marks)
+    : slice_(options.slice),
+      rng_(options.seed),
+      liveness_(options.liveness, marks),
+      surroundings_{.self = node_id(options.name),
+                    .boot = options.boot,
+                    .view = nullptr,
+                    .draining = false,
+                    .neighbours = *this,
+                    .rng = rng_,
+                    .marks = marks} {
+  surroundings_.view = placement::View::build({placement::Member{options.name}});
+}
+
+Node::~Node() = default;
+
+void Node::open_cache(std::string_view name, const fetch::Options& options, store::Store& store) {
+  const CacheId id = cache_id(name);
+  KITH_CHECK(find(id) == nullptr);
+  KITH_CHECK(caches_.size() < 0xffff);
+  const std::uint64_t id_base = std::uint64_t{caches_.size()} << 48 | std::uint64_t{slice_} << 40;
+  caches_.push_back(std::make_unique<Cache>(id, id_base, options, store, surroundings_));
+}
+
+const fetch::Statistics* Node::statistics(CacheId cache) const {
+  Cache* found = find(cache);
+  return found == nullptr ? nullptr : &found->fetch().statistics();
+}
+
+void Node::on_get(const GetRequest& request, TimePoint now, fetch::Actions& out) {
+  Cache* cache = find(request.cache);
+  KITH_CHECK(cache != nullptr);
+  cache->fetch().get(request.key,
+                     fetch::Waiter::user(request.ticket, request.deadline, request.withdrawable),
+                     now, out);
+}
+
+void Node::on_withdraw(CacheId cache, fetch::Ticket ticket, TimePoint now, fetch::Actions& out) {
+  if (Cache* found = find(cache)) found->fetch().withdraw(ticket, now, out);
+}
+
+void Node::on_refresh(CacheId cache, KeyView key, TimePoint now, fetch::Actions& out) {
+  if (Cache* found = find(cache)) found->fetch().refresh(key, now, out);
+}
+
+void Node::on_loaded(fetch::LoadId load, fetch::LoadOutcome outcome, TimePoint now,
+                     fetch::Actions& out) {
+  if (Cache* cache = find_by_ordinal(load.value)) {
+    cache->fetch().on_loaded(load, std::move(outcome), now, out);
+  }
+}
+
+void Node::on_message(NodeId from, const wire::peer::Message& message, TimePoint now,
+                      fetch::Actions& out) {
+  std::visit(
+      [&]<class M>(const M& m) {
+        if constexpr (is_reply<M>) {
+          handle_reply(from, m, now, out);
+        } else if constexpr (requires { handle(from, m, now, out); }) {
+          handle(from, m, now, out);
+        }
+        // What is left are the handshake's messages, which the link deals with.
+      },
+      message);
+}
+
+void Node::handle(NodeId from, const wire::peer::Ping& ping, TimePoint, fetch::Actions& out) {
+  out.push_back(fetch::Send{from, wire::peer::Pong{ping.request}});
+}
+
+void Node::handle(NodeId from, const wire::peer::Pong&, TimePoint now, fetch::Actions&) {
+  liveness_.on_heard(from, now);
+}
+
+void Node::handle(NodeId from, const wire::peer::Get& get, TimePoint now, fetch::Actions& out) {
+  using wire::peer::NotOwner;
+  if (Cache* cache = find(get.cache)) {
+    cache->fetch().serve(from, get, now, out);
+    return;
+  }
+  out.push_back(fetch::Send{from, NotOwner{get.request, NotOwner::Reason::unknown_cache,
+                                           surroundings_.view->id(), surroundings_.self}});
+}
+
+void Node::handle(NodeId from, const wire::peer::Cancel& cancel, TimePoint now,
+                  fetch::Actions& out) {
+  // A request id names its cache in the sender's numbering, not in this node's.
+  for (const auto& cache : caches_) cache->fetch().cancel(from, cancel.request, now, out);
+}
+
+template <class Reply>
+void Node::handle_reply(NodeId from, const Reply& reply, TimePoint now, fetch::Actions& out) {
+  liveness_.on_heard(from, now);
+  if (Cache* cache = find_by_ordinal(reply.request)) {
+    cache->fetch().on_reply(from, reply, now, out);
+  }
+}
+
+void Node::on_link_up(NodeId node, TimePoint now, fetch::Actions& out) {
+  events_.clear();
+  liveness_.on_link_up(node, now, events_);
+  apply(events_, now, out);
+}
+
+void Node::on_link_down(NodeId node, TimePoint now, fetch::Actions& out) {
+  events_.clear();
+  liveness_.on_link_down(node, now, events_);
+  apply(events_, now, out);
+}
+
+void Node::on_caller_gone(NodeId node, TimePoint now, fetch::Actions& out) {
+  for (const auto& cache : caches_) cache->fetch().on_caller_gone(node, now, out);
+}
+
+void Node::on_view(std::shared_ptr<const placement::View> view, TimePoint now, fetch::Actions&) {
+  KITH_CHECK(view->find(surroundings_.self) != nullptr);
+  surroundings_.view = std::move(view);
+  std::vector<NodeId> peers;
+  for (const NodeId node : surroundings_.view->nodes()) {
+    if (node != surroundings_.self) peers.push_back(node);
+  }
+  liveness_.set_peers(peers, now);
+}
+
+void Node::on_drain(TimePoint, fetch::Actions&) { surroundings_.draining = true; }
+
+void Node::on_stop(TimePoint now, fetch::Actions& out) {
+  surroundings_.draining = true;
+  for (const auto& cache : caches_) cache->fetch().stop(now, out);
+}
+
+void Node::on_deadline(TimePoint now, fetch::Actions& out) {
+  events_.clear();
+  liveness_.on_deadline(now, events_);
+  apply(events_, now, out);
+  for (const auto& cache : caches_) cache->fetch().on_deadline(now, out);
+}
+
+std::optional<TimePoint> Node::next_deadline() const {
+  std::optional<TimePoint> next = liveness_.next_deadline();
+  for (const auto& cache : caches_) {
+    const auto deadline = cache->fetch().next_deadline();
+    if (deadline && (!next || *deadline < *next)) next = deadline;
+  }
+  return next;
+}
+
+bool Node::idle() const {
+  for (const auto& cache : caches_) {
+    if (!cache->fetch().idle()) return false;
+  }
+  return true;
+}
+
+void Node::apply(const std::vector<membership::LivenessEvent>& events, TimePoint now,
+                 fetch::Actions& out) {
+  using Kind = membership::LivenessEvent::Kind;
+  for (const auto& event : events) {
+    switch (event.kind) {
+      case Kind::ping:
+        out.push_back(fetch::Send{event.node, wire::peer::Ping{}});
+        break;
+      case Kind::back:
+        out.push_back(fetch::PeerChanged{event.node, true});
+        break;
+      case Kind::lost_by_silence:
+        out.push_back(fetch::DropLink{event.node});
+        [[fallthrough]];
+      case Kind::lost_by_link:
+        out.push_back(fetch::PeerChanged{event.node, false});
+        for (const auto& cache : caches_) cache->fetch().on_unreachable(event.node, now, out);
+        break;
+    }
+  }
+}
+
+bool Node::reachable(NodeId node) const {
+  return liveness_.state(node) != membership::Reachability::unreachable;
+}
+
+void Node::request_sent(NodeId node, TimePoint now) { liveness_.on_request_sent(node, now); }
+
+void Node::request_ended(NodeId node) { liveness_.on_request_ended(node); }
+
+Node::Cache* Node::find(CacheId cache) const {
+  for (const auto& candidate : caches_) {
+    if (candidate->id() == cache) return candidate.get();
+  }
+  return nullptr;
+}
+
+Node::Cache* Node::find_by_ordinal(std::uint64_t id) const {
+  const std::uint64_t ordinal = id >> 48;
+  return ordinal < caches_.size() ? caches_[ordinal].get() : nullptr;
+}
+
+}  // namespace kith::core

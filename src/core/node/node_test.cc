@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// How core::Node puts its parts together. The protocol between nodes is the simulator's to test.
+#include "core/node/node.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+namespace kith::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kNow{1000s};
+const NodeId kPeer = node_id("b:1");
+
+class NodeTest : public testing::Test {
+ protected:
+  NodeTest() {
+    node_.open_cache("one", {}, store_one_);
+    node_.open_cache("two", {}, store_two_);
+  }
+  void get(const std::string& cache, const std::string& key, std::uint64_t ticket) {
+    node_.on_get({fetch::Ticket{ticket}, cache_id(cache), KeyView::of(key), kNow + 5s}, kNow, out_);
+  }
+  template <class T>
+  T only() const {
+    const T* found = nullptr;
+    int count = 0;
+    for (const auto& action : out_) {
+      if (const auto* match = std::get_if<T>(&action)) {
+        found = match;
+        ++count;
+      }
+    }
+    EXPECT_EQ(count, 1);
+    return found == nullptr ? T{} : *found;
+  }
+
+  Marks marks_;
+  store::Store store_one_{{}};
+  store::Store store_two_{{}};
+  Node node_{NodeOptions{.name = "a:1", .boot = BootId{5}, .seed = 1, .slice = 3}, marks_};
+  fetch::Actions out_;
+};
+
+TEST_F(NodeTest, AloneItOwnsEverything) {
+  get("one", "k", 1);
+  const auto load = only<fetch::StartLoad>();
+  EXPECT_EQ(load.cache, cache_id("one"));
+  node_.on_loaded(load.load, fetch::LoadedValue{Value::copy_of("v"), {}, nullptr}, kNow, out_);
+  EXPECT_EQ(only<fetch::Complete>().result->value->view(), "v");
+  EXPECT_TRUE(node_.idle());
+}
+
+TEST_F(NodeTest, CachesDoNotShareKeys) {
+  get("one", "k", 1);
+  const auto load = only<fetch::StartLoad>();
+  node_.on_loaded(load.load, fetch::LoadedValue{Value::copy_of("v"), {}, nullptr}, kNow, out_);
+  out_.clear();
+  get("two", "k", 2);
+  EXPECT_EQ(only<fetch::StartLoad>().cache, cache_id("two"));
+}
+
+TEST_F(NodeTest, IdsTellTheLoopApart) {
+  get("two", "k", 1);
+  EXPECT_EQ(slice_of_id(only<fetch::StartLoad>().load.value), 3);
+}
+
+TEST_F(NodeTest, UnknownCacheIsRefusedByName) {
+  wire::peer::Get get;
+  get.request = 8;
+  get.budget_us = 1000;
+  get.cache = cache_id("never opened");
+  get.key = "k";
+  node_.on_message(kPeer, get, kNow, out_);
+  const auto reply = std::get<wire::peer::NotOwner>(only<fetch::Send>().message);
+  EXPECT_EQ(reply.reason, wire::peer::NotOwner::Reason::unknown_cache);
+  EXPECT_EQ(reply.request, 8u);
+}
+
+TEST_F(NodeTest, PingIsAnswered) {
+  node_.on_message(kPeer, wire::peer::Ping{4}, kNow, out_);
+  EXPECT_EQ(std::get<wire::peer::Pong>(only<fetch::Send>().message).request, 4u);
+}
+
+TEST_F(NodeTest, ForgedIdsAreIgnored) {
+  wire::peer::Miss miss;
+  miss.request = 0xffff'0000'0000'0001;
+  node_.on_message(kPeer, miss, kNow, out_);
+  node_.on_loaded(fetch::LoadId{0xffff'0000'0000'0001}, fetch::LoadedNothing{}, kNow, out_);
+  node_.on_message(kPeer, wire::peer::Hello{}, kNow, out_);
+  EXPECT_TRUE(out_.empty());
+}
+
+TEST_F(NodeTest, SilentPeersLinkIsDroppedAndItsRequestsGoElsewhere) {
+  node_.on_view(placement::View::build({{"a:1"}, {"b:1"}}), kNow, out_);
+  node_.on_link_up(kPeer, kNow, out_);
+  std::string key = "k";
+  while (node_.view()->owner(KeyView::of(key).slot()) != kPeer) key += 'k';
+  get("one", key, 1);
+  EXPECT_EQ(node_.requests_to(kPeer), 1u);
+  out_.clear();
+  for (TimePoint now = kNow; now < kNow + 2s; now += 50ms) node_.on_deadline(now, out_);
+  EXPECT_EQ(only<fetch::DropLink>().node, kPeer);
+  EXPECT_FALSE(only<fetch::PeerChanged>().reachable);
+  EXPECT_EQ(only<fetch::StartLoad>().key.bytes.view(), key) << "this node is the stand-in";
+  EXPECT_EQ(node_.requests_to(kPeer), 0u);
+}
+
+}  // namespace
+}  // namespace kith::core
