@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/net/connection.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "edge/net/frame_reader.h"
+#include "edge/net/frame_writer.h"
+#include "edge/net/in_words.h"
+
+namespace kith::edge {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+/// Stretches of bytes per system call; Asio passes on no more.
+constexpr std::size_t kPartsPerWrite = 64;
+
+/// Larger values keep at most eight times their size alive.
+constexpr std::size_t kSmallValueBytes = FrameReader::kChunkBytes / 8;
+
+// A peer whose machine has vanished says nothing; the system finds out after about a minute.
+constexpr int kKeepaliveIdleSeconds = 30;
+constexpr int kKeepaliveIntervalSeconds = 10;
+constexpr int kKeepaliveProbes = 3;
+
+void set_option(int descriptor, int level, int name, int value) {
+  // Best effort: a connection without the option works too.
+  static_cast<void>(::setsockopt(descriptor, level, name, &value, sizeof(value)));
+}
+
+void configure(int descriptor) {
+  static_cast<void>(::fcntl(descriptor, F_SETFD, FD_CLOEXEC));
+  set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
+}
+
+/// A small value shares its memory with the whole chunk that it was received in, and whoever keeps
+/// it would keep that: it gets memory of its own.
+void detach_small_value(wire::peer::Message& message) {
+  auto* const reply = std::get_if<wire::peer::ValueReply>(&message);
+  if (reply == nullptr || reply->value.empty() || reply->value.size() > kSmallValueBytes) return;
+  reply->value = Value::copy_of(reply->value.view());
+}
+
+}  // namespace
+
+/// Shared with the handlers under way, so that it outlives the Connection until the last of them
+/// ran and found it closed.
+struct Connection::Impl final : FlushQueue::Item, std::enable_shared_from_this<Impl> {
+  Impl(asio::io_context& context, const Limits& limits_, Listener& listener_, FlushQueue& queue_)
+      : socket(context),
+        limits(limits_),
+        listener(listener_),
+        queue(queue_),
+        reader(limits_.max_body_bytes) {}
+
+  std::shared_ptr<Impl> self() { return shared_from_this(); }
+
+  void receive();
+  void on_received(const error_code& error, std::size_t bytes);
+  void dispatch();
+  void enqueue();
+  void flush() override;
+  void write_all();
+  void resume_receiving();
+  void close();
+  void fail(std::string_view why);
+
+  asio::ip::tcp::socket socket;
+  const Limits limits;
+  Listener& listener;
+  FlushQueue& queue;
+  FrameReader reader;
+  FrameWriter writer;
+  bool closed = false;
+  /// In the queue.
+  bool queued = false;
+  /// Waiting until the socket takes more.
+  bool blocked = false;
+  /// Not receiving, because too much is waiting to be sent.
+  bool paused = false;
+  /// What was received is dealt with. The next read waits until the answers are on their way: Asio
+  /// begins it with an attempt that mostly finds nothing yet, and nobody should wait for that.
+  bool receive_after_flush = false;
+  /// More was waiting to be sent than the limit allows.
+  bool overflowed = false;
+  std::vector<asio::const_buffer> buffers;
+};
+
+Connection::Connection(asio::io_context& context, SocketHandle socket, const Limits& limits,
+                       Listener& listener, FlushQueue& queue)
+    : impl_(std::make_shared<Impl>(context, limits, listener, queue)) {
+  error_code error;
+  // Asio keeps the protocol for its own books; the family does not matter here. When it fails, the
+  // descriptor is still ours to close, and receiving fails in its turn.
+  impl_->socket.assign(asio::ip::tcp::v4(), socket.descriptor(), error);
+  if (!error) configure(socket.release());
+  if (!error) impl_->socket.non_blocking(true, error);
+  impl_->receive();
+}
+
+Connection::~Connection() { impl_->close(); }
+
+void Connection::send(const wire::peer::Message& message) {
+  Impl& impl = *impl_;
+  if (impl.closed) return;
+  if (impl.writer.unsent_bytes() > impl.limits.max_unsent_bytes) {
+    impl.overflowed = true;
+  } else {
+    impl.writer.add(message);
+  }
+  impl.enqueue();
+}
+
+std::size_t Connection::unsent_bytes() const {
+  return impl_->closed ? 0 : impl_->writer.unsent_bytes();
+}
+
+SocketHandle Connection::detach() {
+  Impl& impl = *impl_;
+  if (impl.closed) return SocketHandle();
+  impl.closed = true;
+  error_code error;
+  const int descriptor = impl.socket.release(error);
+  if (error) return SocketHandle();
+  SocketHandle socket(descriptor);
+  return impl.reader.has_partial_frame() ? SocketHandle() : std::move(socket);
+}
+
+void Connection::Impl::receive() {
+  // One chunk each time, so that the loop's connections take turns.
+  const std::span<std::byte> space = reader.space();
+  socket.async_read_some(
+      asio::buffer(space.data(), space.size()),
+      [self = self()](const error_code& error, std::size_t n) { self->on_received(error, n); });
+}
+
+void Connection::Impl::on_received(const error_code& error, std::size_t bytes) {
+  if (closed) return;
+  if (error) return fail(in_words(error));
+  reader.commit(bytes);
+  dispatch();
+}
+
+void Connection::Impl::dispatch() {
+  {
+    FrameReader::Frame frame;
+    while (true) {
+      if (writer.unsent_bytes() > limits.pause_bytes) {
+        paused = true;
+        enqueue();
+        return;
+      }
+      const Result<bool> complete = reader.next(frame);
+      if (!complete) return fail(complete.error().message);
+      if (!*complete) break;
+      Result<wire::peer::Message> message = wire::peer::decode(frame.header, frame.body);
+      if (message) {
+        detach_small_value(*message);
+        listener.on_message(*message);
+        if (closed) return;
+      } else if (message.error().code != ErrorCode::unimplemented) {
+        return fail(message.error().message);
+      }
+    }
+  }
+  receive_after_flush = true;
+  enqueue();
+}
+
+void Connection::Impl::enqueue() {
+  if (queued) return;
+  queued = true;
+  queue.add(self());
+}
+
+void Connection::Impl::flush() {
+  queued = false;
+  if (closed) return;
+  if (overflowed) {
+    return fail("the peer does not read: " + std::to_string(writer.unsent_bytes()) +
+                " bytes wait to be sent");
+  }
+  if (!blocked) write_all();
+  if (receive_after_flush && !closed) {
+    receive_after_flush = false;
+    receive();
+  }
+}
+
+void Connection::Impl::write_all() {
+  std::array<FrameWriter::Bytes, kPartsPerWrite> parts;
+  while (writer.unsent_bytes() > 0) {
+    const std::size_t count = writer.gather(parts);
+    buffers.clear();
+    std::size_t offered = 0;
+    for (const FrameWriter::Bytes part : std::span(parts).first(count)) {
+      buffers.emplace_back(part.data(), part.size());
+      offered += part.size();
+    }
+    error_code error;
+    const std::size_t sent = socket.write_some(buffers, error);
+    if (error && error != asio::error::would_block && error != asio::error::try_again) {
+      return fail(in_words(error));
+    }
+    writer.sent(sent);
+    if (sent < offered) {
+      blocked = true;
+      socket.async_wait(asio::socket_base::wait_write, [self = self()](const error_code& failed) {
+        self->blocked = false;
+        if (self->closed) return;
+        if (failed) return self->fail(in_words(failed));
+        self->write_all();
+      });
+      break;
+    }
+  }
+  resume_receiving();
+}
+
+void Connection::Impl::resume_receiving() {
+  if (!paused || writer.unsent_bytes() > limits.pause_bytes / 2) return;
+  paused = false;
+  dispatch();
+}
+
+void Connection::Impl::close() {
+  if (closed) return;
+  closed = true;
+  error_code ignored;
+  socket.close(ignored);
+}
+
+void Connection::Impl::fail(std::string_view why) {
+  close();
+  listener.on_closed(why);
+}
+
+}  // namespace kith::edge

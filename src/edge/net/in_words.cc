@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/net/in_words.h"
+
+#include <boost/asio/error.hpp>
+
+namespace kith::edge {
+
+std::string in_words(const boost::system::error_code& error) {
+  if (error == boost::asio::error::eof) return "closed by the peer";
+  return error.message();
+}
+
+std::string printable(std::string_view bytes) {
+  std::string text(bytes.substr(0, 256));
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
+}  // namespace kith::edge
