@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+int low();
+int high() { return low() + 1; }
