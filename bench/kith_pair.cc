@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/kith_pair.h"
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/countdown.h"
+
+namespace kith::bench {
+
+namespace {
+
+constexpr std::string_view kCacheName = "peer-bench";
+
+LoadResult load_value(const LoadRequest& request) {
+  return Value::copy_of(Workload::value_of(request.key));
+}
+
+std::string in_words(const Error& error) {
+  return std::string(to_string(error.code)) + ": " + error.message;
+}
+
+/// Empty when the answer is the key's value out of the other node's memory.
+std::string_view check(std::string_view key, const Result<Answer>& answer) {
+  if (!answer) return "a get failed";
+  if (answer->source != Source::peer) return "an answer did not come from the other node's memory";
+  if (!answer->value || !Workload::right(key, answer->value->view())) {
+    return "kith answered something else";
+  }
+  return {};
+}
+
+}  // namespace
+
+int serve_kith(const std::string& peer) {
+  auto node = Node::start({.peers = {peer}, .loader_threads = 1});
+  if (!node) {
+    std::fprintf(stderr, "peer_bench: %s\n", in_words(node.error()).c_str());
+    return 1;
+  }
+  const auto cache = node->open(kCacheName, {}, load_value);
+  if (!cache) {
+    std::fprintf(stderr, "peer_bench: %s\n", in_words(cache.error()).c_str());
+    return 1;
+  }
+  std::printf("%s\n", node->address().c_str());
+  std::fflush(stdout);
+  while (std::fgetc(stdin) != EOF) {
+  }
+  return 0;
+}
+
+Result<std::unique_ptr<KithPair>> KithPair::start(const std::string& self, int processor) {
+  auto node = Node::start({.loader_threads = 1});
+  if (!node) return tl::unexpected<Error>(std::move(node).error());
+  auto cache = node->open(kCacheName, {}, load_value);
+  if (!cache) return tl::unexpected<Error>(std::move(cache).error());
+  auto server = std::make_unique<ChildProcess>(
+      std::vector<std::string>{self, "--server", node->address()}, processor);
+  std::string address = server->read_line();
+  if (address.empty()) return fail(ErrorCode::unavailable, "the other process did not start");
+  if (auto set = node->set_peers({address}); !set) {
+    return tl::unexpected<Error>(std::move(set).error());
+  }
+  if (auto connected = node->wait_connected(std::chrono::seconds(5)); !connected) {
+    return tl::unexpected<Error>(std::move(connected).error());
+  }
+  return std::unique_ptr<KithPair>(
+      new KithPair(*std::move(node), *std::move(cache), std::move(server), std::move(address)));
+}
+
+KithPair::KithPair(Node node, Cache cache, std::unique_ptr<ChildProcess> server,
+                   std::string server_address)
+    : node_(std::move(node)),
+      cache_(std::move(cache)),
+      server_(std::move(server)),
+      server_address_(std::move(server_address)) {}
+
+Workload KithPair::workload(std::size_t count) const {
+  Workload workload;
+  for (std::uint64_t n = 0; workload.keys.size() < count; ++n) {
+    const BenchKey key = BenchKey::nth(n);
+    if (cache_.owner_of(key.view()) == server_address_) workload.keys.push_back(key);
+  }
+  return workload;
+}
+
+std::string KithPair::load_all(const Workload& workload) {
+  workload_ = &workload;
+  std::vector<std::string> keys;
+  for (const BenchKey& key : workload.keys) keys.emplace_back(key.view());
+  for (const auto& result : cache_.get_many(keys)) {
+    if (!result) return in_words(result.error());
+  }
+  return "";
+}
+
+/// A run with callbacks. All of it happens on the node's one loop thread, where the callbacks are
+/// called, but for go(); nothing touches it after ended_.
+class KithPair::Run {
+ public:
+  Run(const KithPair& pair, int in_flight, std::uint64_t gets)
+      : pair_(pair),
+        gets_(gets),
+        slots_(static_cast<std::size_t>(in_flight)),
+        stopwatch_(pair.server_->pid(), gets) {}
+
+  /// Runs to the end. Empty, or what went wrong.
+  std::string go(Sample& sample) {
+    // A first get, not timed, so that even the first ones of the run are asked for on the loop.
+    pair_.cache_.get_async(pair_.workload_->key(0).view(), [this](Result<Answer>) { begin(); });
+    ended_.wait();
+    sample = sample_;
+    return std::string(wrong_);
+  }
+
+ private:
+  struct Slot {
+    std::int64_t asked_at = 0;
+    std::uint64_t key = 0;
+  };
+
+  void begin() {
+    stopwatch_.begin();
+    ++under_way_;  // For this function itself, so that the run does not end in the middle of it.
+    for (Slot& slot : slots_) {
+      if (issued_ < gets_) issue(slot, clock_ns());
+    }
+    one_less();
+  }
+
+  void issue(Slot& slot, std::int64_t now) {
+    slot.asked_at = now;
+    slot.key = issued_++;
+    ++under_way_;
+    // Two words, which a std::function holds in place.
+    pair_.cache_.get_async(
+        pair_.workload_->key(slot.key).view(),
+        [this, &slot](const Result<Answer>& answer) { on_answer(slot, answer); }, options_);
+  }
+
+  void on_answer(Slot& slot, const Result<Answer>& answer) {
+    if (wrong_.empty()) wrong_ = check(pair_.workload_->key(slot.key).view(), answer);
+    const std::int64_t now = clock_ns();
+    stopwatch_.add(now - slot.asked_at);
+    if (wrong_.empty() && issued_ < gets_) issue(slot, now);
+    one_less();
+  }
+
+  void one_less() {
+    if (--under_way_ > 0) return;
+    sample_ = stopwatch_.end();
+    ended_.count_down();
+  }
+
+  const KithPair& pair_;
+  const GetOptions options_;
+  const std::uint64_t gets_;
+  std::vector<Slot> slots_;
+  std::uint64_t issued_ = 0;
+  std::uint64_t under_way_ = 0;
+  std::string_view wrong_;
+  Stopwatch stopwatch_;
+  Sample sample_;
+  Countdown ended_{1};
+};
+
+std::string KithPair::run(const Load& load, std::uint64_t gets, Sample& sample) {
+  if (load.blocking) return run_blocking(gets, sample);
+  return Run(*this, load.in_flight, gets).go(sample);
+}
+
+std::string KithPair::run_blocking(std::uint64_t gets, Sample& sample) {
+  Stopwatch stopwatch(server_->pid(), gets);
+  stopwatch.begin();
+  std::int64_t asked_at = clock_ns();
+  for (std::uint64_t n = 0; n < gets; ++n) {
+    const std::string_view key = workload_->key(n).view();
+    const Result<Answer> answer = cache_.fetch(key);
+    if (const std::string_view wrong = check(key, answer); !wrong.empty())
+      return std::string(wrong);
+    const std::int64_t now = clock_ns();
+    stopwatch.add(now - asked_at);
+    asked_at = now;
+  }
+  sample = stopwatch.end();
+  return "";
+}
+
+}  // namespace kith::bench
