@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "api/loader_pool.h"
+#include "edge/driver/driver.h"
+
+namespace kith::api {
+
+/// What a node runs on. Shared by the node and its caches' handles, so that a handle that outlives
+/// the node still finds a (stopped) driver to answer it.
+struct Engine {
+  explicit Engine(int loader_threads, const LogSink& log) : pool(loader_threads, log) {}
+
+  /// The node is stopping or has stopped: memory answers no more either.
+  std::atomic<bool> stopped{false};
+  LoaderPool pool;
+  std::unique_ptr<edge::Driver> driver;
+};
+
+}  // namespace kith::api

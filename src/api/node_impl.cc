@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/node_impl.h"
+
+#include <absl/time/clock.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "api/validate.h"
+#include "base/hash.h"
+#include "core/fetch/ttl.h"
+
+namespace kith::api {
+
+namespace {
+
+std::uint64_t random_bits() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+BootId new_boot_id() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
+  return BootId{static_cast<std::uint64_t>(ms) << 16 | (random_bits() & 0xffff)};
+}
+
+LogLevel to_level(edge::Severity severity) { return static_cast<LogLevel>(severity); }
+
+fetch::Options fetch_options(const CacheOptions& options, const Loader& loader,
+                             int loader_threads) {
+  fetch::Options result;
+  result.immutable = options.coherence == Coherence::immutable;
+  result.has_loader = static_cast<bool>(loader);
+  result.default_ttl = options.default_ttl;
+  result.ttl_jitter = options.ttl_jitter;
+  result.negative_ttl = options.negative_ttl;
+  result.stale_if_error = options.stale_if_error;
+  result.load_timeout = options.load_timeout;
+  result.max_queued_loads = options.max_queued_loads;
+  result.max_value_bytes = options.max_value_bytes;
+  result.early_refresh = options.early_refresh;
+  result.max_concurrent_loads = options.max_concurrent_loads;
+  if (std::holds_alternative<Loader::Sync>(loader.function())) {
+    // More could not run; the rest had better wait where they can be ordered and cancelled.
+    result.max_concurrent_loads = std::min(result.max_concurrent_loads, loader_threads);
+  } else if (loader.max_batch() > 1) {
+    // The option counts calls of the loader; the miss path counts keys.
+    constexpr std::size_t kMost = 1'000'000;
+    result.max_concurrent_loads = static_cast<int>(std::min(
+        kMost, loader.max_batch() * static_cast<std::size_t>(options.max_concurrent_loads)));
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<NodeImpl>> NodeImpl::start(NodeOptions options) {
+  if (auto valid = validate(options); !valid) {
+    return tl::unexpected<Error>(std::move(valid).error());
+  }
+  edge::DriverOptions driver_options;
+  driver_options.listen = options.listen;
+  driver_options.advertise = options.advertise;
+  driver_options.boot = new_boot_id();
+  driver_options.seed = random_bits();
+  driver_options.loops = options.loops;
+  if (options.log) {
+    driver_options.log = [sink = options.log](edge::Severity severity, std::string_view line) {
+      sink(to_level(severity), line);
+    };
+  }
+  const std::shared_ptr<NodeImpl> node(new NodeImpl(std::move(options)));
+  node->engine_ = std::make_shared<Engine>(node->options_.loader_threads, node->options_.log);
+  Engine& engine = *node->engine_;
+  auto driver = edge::Driver::start(std::move(driver_options), engine.pool);
+  if (!driver) return tl::unexpected<Error>(std::move(driver).error());
+  engine.driver = *std::move(driver);
+  engine.pool.deliver_to([&engine](fetch::LoadId load, fetch::LoadOutcome outcome) {
+    engine.driver->loaded(load, std::move(outcome));
+  });
+  MutexLock lock(&node->mutex_);
+  node->memory_left_ = node->options_.memory_bytes;
+  if (auto installed = node->install_locked(node->options_.peers); !installed) {
+    return tl::unexpected<Error>(std::move(installed).error());
+  }
+  return node;
+}
+
+Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
+                                                  const CacheOptions& options, Loader loader) {
+  if (auto allowed = not_on_loop_thread(); !allowed) {
+    return tl::unexpected<Error>(std::move(allowed).error());
+  }
+  if (auto valid = validate_cache_name(name); !valid) {
+    return tl::unexpected<Error>(std::move(valid).error());
+  }
+  if (auto valid = validate(options); !valid) {
+    return tl::unexpected<Error>(std::move(valid).error());
+  }
+  MutexLock lock(&mutex_);
+  if (stopped_) return fail(ErrorCode::cancelled, "the node was stopped");
+  if (const auto found = caches_.find(name); found != caches_.end()) {
+    const std::string differs = difference(found->second->options(), options);
+    if (differs.empty()) return found->second;
+    return fail(ErrorCode::already_exists,
+                "cache \"" + std::string(name) + "\" is open with other options: " + differs);
+  }
+  if (options.memory_bytes > memory_left_) {
+    return fail(ErrorCode::resource_exhausted,
+                "memory_bytes is " + std::to_string(options.memory_bytes) + "; the node has " +
+                    std::to_string(memory_left_) + " of its " +
+                    std::to_string(options_.memory_bytes) + " left");
+  }
+  for (const auto& [other, cache] : caches_) {
+    if (cache->id() != cache_id(name)) continue;
+    return fail(ErrorCode::invalid_argument, "name \"" + std::string(name) +
+                                                 "\" has the same hash as cache \"" + other +
+                                                 "\"; choose another");
+  }
+  auto cache = std::make_shared<CacheImpl>(std::string(name), options, engine_);
+  const auto core_options = fetch_options(options, loader, options_.loader_threads);
+  engine_->pool.add(cache->id(), std::make_shared<const Loader>(std::move(loader)));
+  cache->count_with(engine_->driver->open_cache(cache->name(), core_options, cache->store()));
+  memory_left_ -= options.memory_bytes;
+  caches_.emplace(cache->name(), cache);
+  return cache;
+}
+
+Result<void> NodeImpl::set_peers(std::vector<Peer> peers) {
+  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  if (auto valid = validate_peers(peers); !valid) return valid;
+  MutexLock lock(&mutex_);
+  return install_locked(std::move(peers));
+}
+
+Result<void> NodeImpl::add_peer(Peer peer) {
+  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  if (auto valid = validate_peers({&peer, 1}); !valid) return valid;
+  MutexLock lock(&mutex_);
+  std::vector<Peer> peers = peers_;
+  std::erase_if(peers, [&](const Peer& other) { return other.address == peer.address; });
+  peers.push_back(std::move(peer));
+  return install_locked(std::move(peers));
+}
+
+Result<void> NodeImpl::remove_peer(std::string_view address) {
+  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  MutexLock lock(&mutex_);
+  std::vector<Peer> peers = peers_;
+  if (std::erase_if(peers, [&](const Peer& peer) { return peer.address == address; }) == 0) {
+    return fail(ErrorCode::not_found, "no peer has the address \"" + std::string(address) + '"');
+  }
+  return install_locked(std::move(peers));
+}
+
+Result<void> NodeImpl::install_locked(std::vector<Peer> peers) {
+  if (stopped_) return fail(ErrorCode::cancelled, "the node was stopped");
+  std::erase_if(peers, [this](const Peer& peer) { return peer.address == address(); });
+  if (auto valid = validate_reachable(options_.listen, peers); !valid) return valid;
+  std::vector<placement::Member> members;
+  members.push_back({address(), options_.weight, options_.zone});
+  for (const Peer& peer : peers) members.push_back({peer.address, peer.weight, peer.zone});
+  if (std::string wrong = placement::View::validate(members); !wrong.empty()) {
+    return fail(ErrorCode::invalid_argument, "peers: " + wrong);
+  }
+  engine_->driver->set_members(std::move(members));
+  peers_ = std::move(peers);
+  return {};
+}
+
+std::vector<PeerStatus> NodeImpl::peers() const {
+  const auto view = engine_->driver->view();
+  std::vector<PeerStatus> result;
+  for (const placement::Member& member : view->members()) {
+    PeerStatus status{Peer(member.name, member.weight, member.zone), PeerStatus::State::self};
+    if (member.name != address()) {
+      switch (engine_->driver->reachability(node_id(member.name))) {
+        case membership::Reachability::connecting:
+          status.state = PeerStatus::State::connecting;
+          break;
+        case membership::Reachability::reachable:
+          status.state = PeerStatus::State::reachable;
+          break;
+        case membership::Reachability::unreachable:
+          status.state = PeerStatus::State::unreachable;
+          break;
+      }
+    }
+    result.push_back(std::move(status));
+  }
+  return result;
+}
+
+Result<void> NodeImpl::wait_connected(Duration timeout) const {
+  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  constexpr Duration kStep = std::chrono::milliseconds(5);
+  const TimePoint end = kith::fetch::after(edge::Driver::now(), timeout);
+  for (;;) {
+    const auto all = peers();
+    const auto missing = std::find_if(all.begin(), all.end(), [](const PeerStatus& status) {
+      return status.state != PeerStatus::State::self &&
+             status.state != PeerStatus::State::reachable;
+    });
+    if (missing == all.end()) return {};
+    if (edge::Driver::now() >= end) {
+      return fail(ErrorCode::timed_out, "peer " + missing->peer.address + " is " +
+                                            std::string(to_string(missing->state)));
+    }
+    absl::SleepFor(absl::FromChrono(kStep));
+  }
+}
+
+Result<void> NodeImpl::not_on_loop_thread() const {
+  if (!engine_->driver->on_loop_thread()) return {};
+  return fail(ErrorCode::failed_precondition,
+              "the node was called from one of its own callbacks, which must not block");
+}
+
+void NodeImpl::stop() {
+  if (engine_ == nullptr || engine_->driver == nullptr) return;
+  MutexLock stopping(&stop_mutex_);
+  {
+    MutexLock lock(&mutex_);
+    if (std::exchange(stopped_, true)) return;
+  }
+  engine_->stopped.store(true, std::memory_order_relaxed);
+  // Bounded, so that a moment so far ahead still is one.
+  constexpr Duration kLongestGrace = std::chrono::hours(24 * 365);
+  const Duration grace = std::min(options_.stop_grace, kLongestGrace);
+  engine_->driver->stop(grace);
+  engine_->pool.stop(grace);
+}
+
+}  // namespace kith::api

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <kith/node.h>
+
+#include <absl/base/thread_annotations.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/cache_impl.h"
+#include "api/engine.h"
+#include "base/mutex.h"
+
+namespace kith::api {
+
+/// Implements Node: checks what users pass, keeps the list of peers and the open caches.
+/// Thread-safe.
+class NodeImpl {
+ public:
+  static Result<std::shared_ptr<NodeImpl>> start(NodeOptions options);
+  ~NodeImpl() { stop(); }
+
+  Result<std::shared_ptr<CacheImpl>> open(std::string_view name, const CacheOptions& options,
+                                          Loader loader);
+  Result<void> set_peers(std::vector<Peer> peers);
+  Result<void> add_peer(Peer peer);
+  Result<void> remove_peer(std::string_view address);
+  std::vector<PeerStatus> peers() const;
+  Result<void> wait_connected(Duration timeout) const;
+  const std::string& address() const { return engine_->driver->name(); }
+  void stop();
+
+ private:
+  explicit NodeImpl(NodeOptions options) : options_(std::move(options)) {}
+
+  /// What blocks until all loops have acted would wait for itself on one of them.
+  Result<void> not_on_loop_thread() const;
+  Result<void> install_locked(std::vector<Peer> peers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  NodeOptions options_;
+  std::shared_ptr<Engine> engine_;
+
+  /// Held by stop() to its end, so that the second to call it waits for the first. Before mutex_.
+  Mutex stop_mutex_;
+
+  /// Held while peers or caches change; never on a read's path.
+  mutable Mutex mutex_;
+  std::vector<Peer> peers_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<CacheImpl>, std::less<>> caches_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t memory_left_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace kith::api
