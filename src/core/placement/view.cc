@@ -100,7 +100,8 @@ class Builder {
     collect(seed);
     Ranks ranks;
     ranks.fill(nobody_);
-    const Index owner = best(seed, [this](Index member) { return room_[member] > 0; });
+    const Index owner =
+        best(seed, [room = room_.data()](Index member) { return room[member] > 0; });
     --room_[owner];
     ranks[0] = indices_[owner];
     if (nodes_.size() == 1) return ranks;
@@ -137,6 +138,7 @@ class Builder {
       added.first = indices_.size();
       indices_.insert(indices_.end(), indices.begin(), indices.end());
       added.end = indices_.size();
+      class_of_.resize(added.end, static_cast<Index>(classes_.size() - 1));
     }
   }
 
@@ -180,35 +182,34 @@ class Builder {
     const std::uint64_t seed_after_first_step = first_step(seed);
     const std::uint64_t* const after_first_step = after_first_step_.data();
     Index* const candidates = candidates_.data();
-    candidate_count_ = 0;
+    std::size_t count = 0;
     for (const Class& one : classes_) {
       const std::uint64_t least = one.least_draw & kSameTopBits;
-      std::size_t end = candidate_count_;
+      // All the time goes here: a few percent less of it when unrolled.
+#pragma GCC unroll 8
       for (std::size_t i = one.first; i < one.end; ++i) {
         // Without a branch, which would be mispredicted for most candidates.
-        candidates[end] = static_cast<Index>(i);
-        end += middle_steps(seed_after_first_step ^ after_first_step[i]) >= least ? 1 : 0;
+        candidates[count] = static_cast<Index>(i);
+        count += middle_steps(seed_after_first_step ^ after_first_step[i]) >= least ? 1 : 0;
       }
-      keep_candidates(seed, one, end);
     }
+    keep_candidates(seed, count);
   }
 
-  // Draws for the candidates from candidate_count_ to before `end`, all of the class `one`, and
-  // keeps those that draw enough in all 64 bits.
-  void keep_candidates(std::uint64_t seed, const Class& one, std::size_t end) {
-    std::size_t kept = candidate_count_;
-    for (std::size_t i = kept; i < end; ++i) {
+  // Draws for the first `count` of candidates_ and keeps those that draw enough in all 64 bits.
+  void keep_candidates(std::uint64_t seed, std::size_t count) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count; ++i) {
       const Index member = candidates_[i];
       candidates_[kept] = member;
       draws_[kept] = draw(seed, nodes_[member]);
-      kept += draws_[kept] >= one.least_draw ? 1 : 0;
-    }
-    if (classes_.size() > 1) {
-      for (std::size_t i = candidate_count_; i < kept; ++i) {
-        scores_[i] = {draws_[i], neg_log2(draws_[i]), one.weight};
-      }
+      kept += draws_[kept] >= classes_[class_of_[member]].least_draw ? 1 : 0;
     }
     candidate_count_ = kept;
+    if (classes_.size() == 1) return;
+    for (std::size_t i = 0; i < kept; ++i) {
+      scores_[i] = {draws_[i], neg_log2(draws_[i]), classes_[class_of_[candidates_[i]]].weight};
+    }
   }
 
   // The first-ranked member but `a` and `b`, and in none of their zones if `zones_too`. Requires
@@ -226,22 +227,26 @@ class Builder {
   // The first-ranked member that `suits`. Requires one to exist.
   template <class Suits>
   Index best(std::uint64_t seed, const Suits& suits) const {
-    std::size_t found = candidate_count_;
+    const std::size_t count = candidate_count_;
+    const Index* const candidates = candidates_.data();
+    std::size_t found = count;
     if (classes_.size() == 1) {
+      const std::uint64_t* const draws = draws_.data();
       // Without branches as well. A draw of zero is never found here, but by best_of_all().
       std::uint64_t top = 0;
-      for (std::size_t i = 0; i < candidate_count_; ++i) {
-        const std::uint64_t value = choose(suits(candidates_[i]), draws_[i], 0);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::uint64_t value = choose(suits(candidates[i]), draws[i], 0);
         found = choose(value > top, i, found);
         top = choose(value > top, value, top);
       }
     } else {
-      for (std::size_t i = 0; i < candidate_count_; ++i) {
-        if (!suits(candidates_[i])) continue;
-        if (found == candidate_count_ || before(scores_[i], scores_[found])) found = i;
+      const Score* const scores = scores_.data();
+      for (std::size_t i = 0; i < count; ++i) {
+        if (!suits(candidates[i])) continue;
+        if (found == count || before(scores[i], scores[found])) found = i;
       }
     }
-    return found < candidate_count_ ? candidates_[found] : best_of_all(seed, suits);
+    return found < count ? candidates[found] : best_of_all(seed, suits);
   }
 
   template <class Suits>
@@ -275,6 +280,7 @@ class Builder {
   std::vector<Class> classes_;
   // By position. A member without a zone has one to itself.
   std::vector<Index> indices_;
+  std::vector<Index> class_of_;
   std::vector<NodeId> nodes_;
   std::vector<std::uint64_t> after_first_step_;
   std::vector<std::uint32_t> zones_;

@@ -3,13 +3,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <rapidcheck.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,18 +38,20 @@ Members numbered(std::size_t count) {
 
 // Slots owned, by member name; members without any are there too.
 std::map<std::string, std::uint32_t> owned_slots(const View& view) {
+  std::map<NodeId, std::uint32_t> by_node;
+  for (std::uint32_t i = 0; i < kSlotCount; ++i) ++by_node[view.owner(slot(i))];
   std::map<std::string, std::uint32_t> owned;
-  for (const Member& member : view.members()) owned[member.name] = 0;
-  for (std::uint32_t i = 0; i < kSlotCount; ++i) ++owned[view.find(view.owner(slot(i)))->name];
+  for (const Member& member : view.members()) owned[member.name] = by_node[node_id(member.name)];
   return owned;
 }
 
 std::uint64_t table_hash(const View& view) {
-  std::string bytes;
+  std::string bytes(kSlotCount * kRanks * 8, '\0');
+  char* next = bytes.data();
   for (std::uint32_t i = 0; i < kSlotCount; ++i) {
     for (std::size_t rank = 0; rank < kRanks; ++rank) {
       const std::uint64_t node = view.ranked(slot(i), rank).value_or(NodeId{}).value;
-      for (int shift = 0; shift < 64; shift += 8) bytes.push_back(static_cast<char>(node >> shift));
+      for (int shift = 0; shift < 64; shift += 8) *next++ = static_cast<char>(node >> shift);
     }
   }
   return hash_with_seed(bytes, kPlacementSeed);
@@ -142,116 +145,155 @@ TEST(NegLog2, NeverRisesWithItsArgument) {
 
 // ---- The table against the definition ----
 
-// The definition of docs/notes.md, step by step: all members sorted for every slot.
-std::vector<std::array<std::string, kRanks>> reference_table(Members members) {
-  std::ranges::sort(members, {}, &Member::name);
-  std::uint64_t total = 0;
-  for (const Member& member : members) total += member.weight;
-  std::map<std::string, std::uint64_t> room;
-  for (const Member& member : members) {
-    const std::uint64_t slots = member.weight * std::uint64_t{65'536};
-    room[member.name] = std::max(slots * 105 / (total * 100), (slots + total - 1) / total);
-  }
-  std::vector<std::array<std::string, kRanks>> table(65'536);
-  for (std::uint32_t s = 0; s < 65'536; ++s) {
-    struct Entry {
-      const Member* member;
-      std::uint64_t x;
-      std::uint64_t log;
-    };
-    std::vector<Entry> order;
-    for (const Member& member : members) {
-      const std::uint64_t x = mix64(mix64(s + 0x9e3779b97f4a7c15) ^ placement_hash(member.name));
-      order.push_back({&member, x, neg_log2(x)});
-    }
-    std::ranges::sort(order, [](const Entry& a, const Entry& b) {
-      const auto left = static_cast<unsigned __int128>(a.log) * b.member->weight;
-      const auto right = static_cast<unsigned __int128>(b.log) * a.member->weight;
-      if (left != right) return left < right;
-      return a.x > b.x;
-    });
-    auto& ranks = table[s];
-    const auto take = [&](std::size_t rank, auto suits) {
-      const auto found = std::ranges::find_if(order, suits);
-      if (found == order.end()) return false;
-      ranks[rank] = found->member->name;
-      order.erase(found);
-      return true;
-    };
-    std::set<std::string> zones;
-    const auto note_zone = [&](std::size_t rank) {
-      const auto member = std::ranges::find(members, ranks[rank], &Member::name);
-      if (!member->zone.empty()) zones.insert(member->zone);
-    };
-    take(0, [&](const Entry& entry) { return room[entry.member->name] > 0; });
-    --room[ranks[0]];
-    note_zone(0);
-    for (std::size_t rank = 1; rank < kRanks && !order.empty(); ++rank) {
-      if (!take(rank, [&](const Entry& entry) { return !zones.contains(entry.member->zone); })) {
-        take(rank, [](const Entry&) { return true; });
-      }
-      note_zone(rank);
-    }
-  }
-  return table;
-}
+// The definition of docs/notes.md, step by step: every member scored for every slot, and for each
+// rank all of them compared.
+class Reference {
+ public:
+  /// Indices into `members`; -1 where there is nobody.
+  using Ranks = std::array<int, kRanks>;
 
+  explicit Reference(const Members& members) : members_(members) {
+    std::uint64_t total = 0;
+    for (const Member& member : members_) total += member.weight;
+    for (const Member& member : members_) {
+      const std::uint64_t slots = member.weight * std::uint64_t{65'536};
+      room_.push_back(std::max(slots * 105 / (total * 100), (slots + total - 1) / total));
+      ids_.push_back(placement_hash(member.name));
+    }
+    x_.resize(members_.size());
+    log_.resize(members_.size());
+  }
+
+  /// Requires to be called for every slot once, in increasing order.
+  int owner(std::uint32_t slot) {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      x_[i] = mix64(mix64(slot + 0x9e3779b97f4a7c15) ^ ids_[i]);
+      log_[i] = neg_log2(x_[i]);
+    }
+    const int found = first([&](int i) { return room_[as_index(i)] > 0; });
+    --room_[as_index(found)];
+    return found;
+  }
+
+  /// The owner and its stand-ins, for the slot whose owner was asked for last.
+  Ranks ranks(int owner) const {
+    Ranks ranks;
+    ranks.fill(-1);
+    ranks[0] = owner;
+    for (std::size_t rank = 1; rank < std::min(kRanks, members_.size()); ++rank) {
+      const std::span<const int> chosen(ranks.data(), rank);
+      const auto is_free = [&](int i) { return std::ranges::find(chosen, i) == chosen.end(); };
+      ranks[rank] = first([&](int i) {
+        return is_free(i) &&
+               std::ranges::none_of(chosen, [&](int other) { return share_a_zone(i, other); });
+      });
+      if (ranks[rank] == -1) ranks[rank] = first(is_free);
+    }
+    return ranks;
+  }
+
+ private:
+  static std::size_t as_index(int i) { return static_cast<std::size_t>(i); }
+
+  bool share_a_zone(int a, int b) const {
+    const std::string& zone = members_[as_index(a)].zone;
+    return !zone.empty() && zone == members_[as_index(b)].zone;
+  }
+
+  bool ranks_before(std::size_t a, std::size_t b) const {
+    const auto left = static_cast<unsigned __int128>(log_[a]) * members_[b].weight;
+    const auto right = static_cast<unsigned __int128>(log_[b]) * members_[a].weight;
+    if (left != right) return left < right;
+    return x_[a] > x_[b];
+  }
+
+  template <class Suits>
+  int first(const Suits& suits) const {
+    int best = -1;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      if (best != -1 && !ranks_before(i, as_index(best))) continue;
+      if (suits(static_cast<int>(i))) best = static_cast<int>(i);
+    }
+    return best;
+  }
+
+  const Members& members_;
+  std::vector<std::uint64_t> room_;
+  std::vector<std::uint64_t> ids_;
+  // Of the slot at hand.
+  std::vector<std::uint64_t> x_;
+  std::vector<std::uint64_t> log_;
+};
+
+// Compares the owners of all slots, since each depends on those of the slots before, and the
+// stand-ins, which depend on nothing else, of every seventh.
 std::string first_difference(const View& view, const Members& members) {
-  const auto expected = reference_table(members);
+  const auto node_of = [&](int i) {
+    return i < 0 ? std::nullopt : std::optional(node_id(members[static_cast<std::size_t>(i)].name));
+  };
+  const auto name_of = [&](std::optional<NodeId> node) {
+    return node ? view.find(*node)->name : "nobody";
+  };
+  Reference reference(members);
   for (std::uint32_t s = 0; s < kSlotCount; ++s) {
-    for (std::size_t rank = 0; rank < kRanks; ++rank) {
-      const auto node = view.ranked(slot(s), rank);
-      const std::string name = node ? view.find(*node)->name : std::string();
-      if (name != expected[s][rank]) {
-        return "slot " + std::to_string(s) + " rank " + std::to_string(rank) + ": " + name +
-               " instead of " + expected[s][rank];
-      }
+    const int owner = reference.owner(s);
+    Reference::Ranks expected = {owner};
+    const std::size_t compared = s % 7 == 0 ? kRanks : 1;
+    if (compared > 1) expected = reference.ranks(owner);
+    for (std::size_t rank = 0; rank < compared; ++rank) {
+      if (view.ranked(slot(s), rank) == node_of(expected[rank])) continue;
+      return "slot " + std::to_string(s) + " rank " + std::to_string(rank) + ": " +
+             name_of(view.ranked(slot(s), rank)) + " instead of " +
+             name_of(node_of(expected[rank]));
     }
   }
   return {};
 }
 
-rc::Gen<Members> any_members() {
-  return rc::gen::exec([] {
-    const auto names = *rc::gen::unique<std::vector<int>>(*rc::gen::inRange<std::size_t>(1, 14),
-                                                          rc::gen::inRange(0, 1'000'000));
-    const bool equal_weights = *rc::gen::arbitrary<bool>();
-    Members members;
-    for (const int name : names) {
-      members.push_back(
-          {.name = "n" + std::to_string(name),
-           .weight = equal_weights ? 1 : *rc::gen::element<std::uint32_t>(1, 1, 2, 3, 7, 50, 1000),
-           .zone = *rc::gen::element<std::string>("", "x", "x", "y", "z")});
-    }
-    return members;
-  });
+Members any_members(std::size_t count, bool equal_weights) {
+  constexpr std::array<std::uint32_t, 7> kWeights = {1, 1, 2, 3, 7, 50, kMaxWeight};
+  constexpr std::array<const char*, 5> kZones = {"", "x", "x", "y", "z"};
+  Rng rng(count);
+  Members members = numbered(count);
+  rng.shuffle(std::span<Member>(members));
+  for (Member& member : members) {
+    if (!equal_weights) member.weight = kWeights[rng.below(kWeights.size())];
+    member.zone = kZones[rng.below(kZones.size())];
+  }
+  return members;
 }
 
 TEST(View, IsWhatTheDefinitionSaysForAnyMembers) {
-  EXPECT_TRUE(rc::check([] {
-    const Members members = *any_members();
-    RC_ASSERT(first_difference(*View::build(members), members) == "");
-  }));
+  for (const std::size_t count : {1u, 2u, 3u, 4u, 7u, 13u}) {
+    for (const bool equal_weights : {true, false}) {
+      const Members members = any_members(count, equal_weights);
+      EXPECT_EQ(first_difference(*View::build(members), members), "")
+          << count << (equal_weights ? " of equal" : " of other") << " weights";
+    }
+  }
 }
 
 TEST(View, IsWhatTheDefinitionSaysForManyEqualMembers) {
-  const Members members = numbered(150);
+  const Members members = numbered(70);
   EXPECT_EQ(first_difference(*View::build(members), members), "");
 }
 
-// One heavy member leaves few candidates among the light ones, so that the second scan is used.
-TEST(View, IsWhatTheDefinitionSaysForOneHeavyMemberInItsZone) {
+// The few members outside zone x stand in for the others but are seldom candidates, so that the
+// second scan is used, and has to compare weights.
+TEST(View, IsWhatTheDefinitionSaysForFewMembersOutsideALargeZone) {
   Members members = numbered(60);
   for (Member& member : members) member.zone = "x";
   members[17].weight = kMaxWeight;
   members[18].zone = "y";
+  members[19].zone = "y";
+  members[19].weight = 3;
   EXPECT_EQ(first_difference(*View::build(members), members), "");
 }
 
 // ---- Properties ----
 
 TEST(View, DoesNotDependOnTheOrderOfItsMembers) {
-  Members members = numbered(30);
+  Members members = numbered(15);
   for (std::size_t i = 0; i < members.size(); ++i) {
     members[i].weight = static_cast<std::uint32_t>(1 + i % 4);
     members[i].zone = std::string(i % 3, 'z');
@@ -273,7 +315,7 @@ TEST(View, IdCoversNameWeightAndZone) {
 }
 
 TEST(View, NobodyOwnsMoreThanFivePercentAboveItsShare) {
-  for (const std::size_t count : {10u, 100u, 256u, 1000u}) {
+  for (const std::size_t count : {10u, 100u, 1000u}) {
     const auto view = View::build(numbered(count));
     const double share = double{kSlotCount} / static_cast<double>(count);
     for (const auto& [name, owned] : owned_slots(*view)) {
@@ -311,7 +353,7 @@ std::uint32_t moved(const View& before_change, const View& after_change) {
 TEST(View, ALeaveMovesLittleMoreThanTheSlotsOfWhoLeft) {
   const Members members = numbered(100);
   const auto view = View::build(members);
-  for (const std::size_t leaver : {0u, 33u, 99u}) {
+  for (const std::size_t leaver : {0u, 99u}) {
     Members rest = members;
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(leaver));
     const auto owned = owned_slots(*view)[members[leaver].name];
