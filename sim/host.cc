@@ -61,6 +61,7 @@ void Host::start(std::shared_ptr<const placement::View> view) {
     store::StoreOptions memory;
     memory.budget_bytes = cache.memory_bytes;
     memory.shards = 1;
+    if (!cache.options.immutable) memory.tenure = &process_->tenure;
     process_->stores.push_back(std::make_unique<store::Store>(memory));
     process_->node.open_cache(cache.name, cache.options, *process_->stores.back());
   }
@@ -122,6 +123,9 @@ void Host::set_view(std::shared_ptr<const placement::View> view) {
       const auto other = listener_.index_of(id);
       if (other && *other != index_) wanted_.insert(*other);
     }
+    process_->tenure.change(process_->node.boot().value, [&](SlotIndex slot) {
+      return view->owner(slot) == process_->node.id();
+    });
     turn([&](TimePoint now) { process_->node.on_view(view, now, actions_); });
     for (const NodeIndex other : wanted_) network_.dial(index_, other);
     close_unneeded();

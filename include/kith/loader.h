@@ -92,7 +92,7 @@ class Loader {
   /// Must answer one result per request, in order.
   using Batch = std::function<std::vector<LoadResult>(std::span<const LoadRequest>)>;
 
-  /// No loader: a key that was never put is not found.
+  /// No loader: every key is not found.
   Loader() = default;
 
   /// A synchronous loader from anything callable with a LoadRequest whose result makes a

@@ -33,7 +33,9 @@ struct PeerStatus {
 std::string_view to_string(PeerStatus::State state);
 
 /// One process's part in a cluster. Several may live in one process; they share nothing. All calls
-/// are thread-safe. Destroying the last handle stops the node.
+/// are thread-safe. Destroying the last handle stops the node. From a callback of the node, open,
+/// wait_connected and the changes of peers are refused (failed_precondition), and it must be
+/// neither stopped nor destroyed.
 class Node {
  public:
   /// Starts listening and connecting. Errors: invalid_argument (the message names the field),

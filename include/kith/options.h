@@ -48,7 +48,8 @@ struct Peer {
 
 struct NodeOptions {
   /// "host:port" to accept peers on; port 0 takes a free one (see Node::address()). Empty: accept
-  /// none, which is only right for a node without peers.
+  /// none, which is only right for a node without peers. To accept on all addresses of the machine
+  /// ("0.0.0.0", "[::]"), set `advertise` too: peers need one that they can reach.
   std::string listen = "127.0.0.1:0";
   /// The address that peers reach this node at, which is also its name. Empty: the one listened on.
   std::string advertise = {};

@@ -33,6 +33,7 @@ struct CacheStats {
   std::uint64_t entries = 0;      ///< Values held now.
   std::uint64_t bytes = 0;        ///< Memory they take, in bytes.
   std::uint64_t evictions = 0;    ///< Entries given up for more popular ones.
+  std::uint64_t rejected = 0;     ///< Values not kept, because memory_bytes is too small for them.
   std::uint64_t expirations = 0;  ///< Entries dropped after their time.
 };
 

@@ -6,10 +6,11 @@
 
 namespace kith {
 
-/// The order of the values of one key, assigned by the key's owner. Greater is newer. Versions of
+/// The order of the values of one key, assigned by the key's owner. Greater is newer, as far as
+/// the owners' clocks agree. Versions of
 /// different keys do not compare in any useful way.
 struct Version {
-  /// Rises with every change of owner: the time the owner began, made greater than any it met.
+  /// When the owner began to own the key: milliseconds since 1970, times 65536, plus some.
   std::uint64_t epoch = 0;
   /// Rises with every fill within an epoch.
   std::uint64_t sequence = 0;

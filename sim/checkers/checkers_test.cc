@@ -15,6 +15,7 @@
 #include "sim/checkers/exactly_one_load.h"
 #include "sim/checkers/last_one_out.h"
 #include "sim/checkers/nothing_wedged.h"
+#include "sim/checkers/one_value_per_key.h"
 #include "sim/checkers/stand_in_convergence.h"
 #include "sim/checkers/values_belong_to_keys.h"
 #include "sim/checkers/waiter_isolation.h"
@@ -37,14 +38,14 @@ class History {
   explicit History(Arguments&&... arguments)
       : checker_(findings_, std::forward<Arguments>(arguments)...) {}
 
-  /// A request that begins at 0 and has one second.
-  Request& get(std::size_t key = 0, NodeIndex node = 0) {
+  /// A request that begins at `ms` and has one second.
+  Request& get(std::size_t key = 0, NodeIndex node = 0, int ms = 0) {
     Request& request = requests_.emplace_back();
     request.ticket = fetch::Ticket{requests_.size()};
     request.node = node;
     request.key = key;
-    request.issued = at(0);
-    request.deadline = at(1000);
+    request.issued = at(ms);
+    request.deadline = at(ms + 1000);
     checker_.on_get(request);
     return request;
   }
@@ -291,6 +292,21 @@ TEST(NothingWedged, FindsAKeyThatCannotBeHad) {
   Request& request = history.get();
   request.probe = true;
   history.end(request, failed(ErrorCode::loader_failed), 5);
+  EXPECT_THAT(history.findings(), SizeIs(1));
+}
+
+TEST(OneValuePerKey, AcceptsTheSameFromEverybodyAndOthersBefore) {
+  const std::vector<KeyPlan> keys = {{"a", 0, 64}};
+  History<OneValuePerKey> history(at(10));
+  fetch::Answer old;
+  old.value = Origin::value_of(keys[0], 1);
+  fetch::Answer now;
+  now.value = Origin::value_of(keys[0], 2);
+  history.end(history.get(0, 0, 0), old, 5);
+  history.end(history.get(0, 0, 20), now, 25);
+  history.end(history.get(0, 1, 30), now, 35);
+  EXPECT_THAT(history.findings(), IsEmpty());
+  history.end(history.get(0, 1, 40), old, 45);
   EXPECT_THAT(history.findings(), SizeIs(1));
 }
 

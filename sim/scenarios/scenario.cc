@@ -18,6 +18,7 @@ constexpr std::array kScenarios = {
     Scenario{"mutual_owners", "two nodes that each take the other for the owner, under load", 6,
              mutual_owners},
     Scenario{"view_change", "views change in motion", 6, view_change},
+    Scenario{"moved_keys", "keys change owners and come back; all read the same", 4, moved_keys},
     Scenario{"first_caller_leaves", "the first caller gives up: the others do not notice", 6,
              first_caller_leaves},
     Scenario{"last_caller_leaves", "all callers give up: the load is cancelled", 6,

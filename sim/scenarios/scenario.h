@@ -31,6 +31,7 @@ void ten_thousand_callers(Simulation& sim);
 void disagreeing_views(Simulation& sim);
 void mutual_owners(Simulation& sim);
 void view_change(Simulation& sim);
+void moved_keys(Simulation& sim);
 void first_caller_leaves(Simulation& sim);
 void last_caller_leaves(Simulation& sim);
 void owner_killed(Simulation& sim);

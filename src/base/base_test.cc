@@ -23,6 +23,7 @@
 #include "base/rng.h"
 #include "base/slab.h"
 #include "base/snapshot.h"
+#include "base/tenure.h"
 
 namespace kith {
 namespace {
@@ -380,6 +381,29 @@ TEST(Value, HandlesOfOneValueMayBeUsedFromManyThreads) {
     }
   }
   EXPECT_EQ(wrong, 0);
+}
+
+TEST(Tenure, BeginsANewEpochOnlyForSlotsThatCome) {
+  const SlotIndex kept{1};
+  const SlotIndex flips{2};
+  Tenure tenure;
+  EXPECT_EQ(tenure.of(kept), 0u);
+  tenure.change(10, [](SlotIndex) { return true; });
+  EXPECT_EQ(tenure.of(kept), 10u);
+  tenure.change(20, [&](SlotIndex slot) { return slot == kept; });
+  EXPECT_EQ(tenure.of(kept), 10u);
+  EXPECT_EQ(tenure.of(flips), 0u);
+  tenure.change(30, [](SlotIndex) { return true; });
+  EXPECT_EQ(tenure.of(kept), 10u);
+  EXPECT_EQ(tenure.of(flips), 30u);
+}
+
+TEST(Tenure, EpochsRiseThoughTheClockDoesNot) {
+  Tenure tenure;
+  tenure.change(10, [](SlotIndex) { return true; });
+  tenure.change(10, [](SlotIndex) { return false; });
+  tenure.change(10, [](SlotIndex) { return true; });
+  EXPECT_GT(tenure.of(SlotIndex{0}), 10u);
 }
 
 }  // namespace

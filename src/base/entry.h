@@ -21,19 +21,19 @@ enum class Holding : std::uint8_t {
   mirror,  ///< A copy of what another node answered.
 };
 
-/// What a node keeps for a key.
+/// What a node keeps for a key. What a hit reads stands first.
 struct Entry {
   Value value;
+  /// First moment at which the entry is no longer fresh. TimePoint::max(): never.
+  TimePoint expires = TimePoint::max();
   /// The origin has no value for the key; `value` is empty.
   bool negative = false;
   Holding holding = Holding::owned;
   Version version = {};
-  /// First moment at which the entry is no longer fresh. TimePoint::max(): never.
-  TimePoint expires = TimePoint::max();
-  /// Until when the expired value may stand in for a failing loader. At least `expires`.
-  TimePoint stale_until = TimePoint::max();
   /// How long the load took, for early refresh.
   Duration load_cost = Duration::zero();
+  /// Until when the expired value may stand in for a failing loader. At least `expires`.
+  TimePoint stale_until = TimePoint::max();
   Tags tags = {};
 };
 

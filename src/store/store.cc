@@ -2,8 +2,12 @@
 #include "store/store.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 #include <memory>
+#include <new>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,38 +29,70 @@ constexpr std::uint64_t kMaxShards = 64;
 /// passes over the whole shard several times before it could fill up with dead ones.
 constexpr std::size_t kSweepPerPut = 8;
 
+/// A key's hash alone, to look for whatever item has it.
+struct Hash {
+  std::uint64_t value;
+};
+
+/// An entry in memory, one allocation with the key's bytes behind it.
 struct Item : S3Fifo::Node {
-  Item(KeyView key, Entry content)
-      : key_bytes(Value::copy_of(key.bytes)), entry(std::move(content)) {
-    hash = key.hash;
+  static std::unique_ptr<Item> make(KeyView key, Entry content) {
+    void* memory = ::operator new(sizeof(Item) + key.bytes.size());
+    auto item = std::unique_ptr<Item>(new (memory) Item(key, std::move(content)));
+    std::memcpy(static_cast<char*>(memory) + sizeof(Item), key.bytes.data(), key.bytes.size());
+    return item;
+  }
+  /// Of the whole allocation, which is larger than the type.
+  static void operator delete(void* memory) { ::operator delete(memory); }
+
+  std::string_view key_bytes() const {
+    return {reinterpret_cast<const char*>(this) + sizeof(Item), key_size};
   }
 
-  KeyView key() const { return {key_bytes.view(), hash}; }
-
-  Value key_bytes;
-  Entry entry;
+  std::uint32_t key_size;
   /// Where the shard's `slots_` has it.
-  std::size_t slot = 0;
+  std::uint32_t slot = 0;
+  Entry entry;
+
+ private:
+  Item(KeyView key, Entry&& content)
+      : key_size(static_cast<std::uint32_t>(key.bytes.size())), entry(std::move(content)) {
+    hash = key.hash;
+  }
+  static void* operator new(std::size_t, void* memory) { return memory; }
 };
 
-struct ItemHash {
-  using is_transparent = void;
-  std::size_t operator()(const Item* item) const { return static_cast<std::size_t>(item->hash); }
-  std::size_t operator()(const KeyView& key) const { return KeyHash()(key); }
+/// The index's view of an item. The hash stands here too, so that a look-up reads no item but the
+/// one it is after.
+struct Indexed {
+  std::uint64_t hash;
+  Item* item;
 };
-struct ItemEqual {
+struct IndexHash {
   using is_transparent = void;
-  bool operator()(const Item* a, const Item* b) const { return a == b || a->key() == b->key(); }
-  bool operator()(const Item* a, const KeyView& b) const { return a->key() == b; }
-  bool operator()(const KeyView& a, const Item* b) const { return a == b->key(); }
+  std::size_t operator()(const Indexed& indexed) const {
+    return static_cast<std::size_t>(indexed.hash);
+  }
+  std::size_t operator()(const KeyView& key) const { return KeyHash()(key); }
+  std::size_t operator()(Hash hash) const { return static_cast<std::size_t>(hash.value); }
+};
+struct IndexEqual {
+  using is_transparent = void;
+  bool operator()(const Indexed& a, const Indexed& b) const { return a.item == b.item; }
+  bool operator()(const Indexed& a, const KeyView& b) const {
+    return a.hash == b.hash && a.item->key_bytes() == b.bytes;
+  }
+  bool operator()(const KeyView& a, const Indexed& b) const { return (*this)(b, a); }
+  bool operator()(const Indexed& a, Hash b) const { return a.hash == b.value; }
+  bool operator()(Hash a, const Indexed& b) const { return (*this)(b, a); }
 };
 
 // What an entry costs beside its key and value, so that the budget is near to what the allocator
-// gives out. An allocation: 8 bytes of header, and 8 on average to round to 16. The index: 8 + 1
+// gives out. An allocation: 8 bytes of header, and 8 on average to round to 16. The index: 16 + 1
 // bytes a slot at a load of 7/16 to 7/8. The slot: 16 bytes of a vector that doubles. The ghost:
 // 8 bytes of a deque, 16 + 1 of a table as the index's; as many ghosts as entries.
 constexpr std::uint64_t kAllocationBytes = 16;
-constexpr std::uint64_t kIndexBytes = 14;
+constexpr std::uint64_t kIndexBytes = 27;
 constexpr std::uint64_t kSlotBytes = 22;
 constexpr std::uint64_t kGhostBytes = 34;
 constexpr std::uint64_t kItemBytes =
@@ -75,8 +111,7 @@ std::uint64_t charge_of(const Tags& tags) {
 }
 
 std::uint64_t charge_of(const Item& item) {
-  return kItemBytes + charge_of(item.key_bytes) + charge_of(item.entry.value) +
-         charge_of(item.entry.tags);
+  return kItemBytes + item.key_size + charge_of(item.entry.value) + charge_of(item.entry.tags);
 }
 
 /// Gives a value that keeps much more memory alive than it shows, such as a slice of a network
@@ -85,6 +120,27 @@ void compact(Value& value) {
   constexpr std::size_t kSlackBytes = 64;
   if (value.retained_bytes() <= 2 * value.size() + kSlackBytes) return;
   value = value.empty() ? Value() : Value::copy_of(value.view());
+}
+
+constexpr std::size_t kMostPrefetched = 64;
+/// Of a value; the processor itself fetches what is read in sequence.
+constexpr std::size_t kPrefetchedValueBytes = 256;
+/// Where Value keeps the count of its handles, before bytes that were allocated with it.
+constexpr std::size_t kCountBytes = 24;
+constexpr std::size_t kCacheLineBytes = 64;
+
+/// A hint: any address will do.
+void prefetch_bytes(const void* first, std::size_t bytes) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(first) & ~(kCacheLineBytes - 1);
+  const auto end = reinterpret_cast<std::uintptr_t>(first) + bytes;
+  for (std::uintptr_t line = begin; line < end; line += kCacheLineBytes) {
+    __builtin_prefetch(reinterpret_cast<const void*>(line));
+  }
+}
+
+template <class Fn>
+void for_each_bit(std::uint64_t bits, Fn&& fn) {
+  for (; bits != 0; bits &= bits - 1) fn(static_cast<std::size_t>(std::countr_zero(bits)));
 }
 
 /// Items taken out of a shard, destroyed with this: declare it before the lock, so that no memory
@@ -120,8 +176,9 @@ class Removed {
 /// add up to the bytes in use.
 class Store::Shard {
  public:
-  Shard(std::uint64_t budget, std::uint64_t mirror_budget)
-      : budget_(budget),
+  Shard(std::uint64_t budget, std::uint64_t mirror_budget, const Tenure* tenure)
+      : tenure_(tenure),
+        budget_(budget),
         mirror_budget_(mirror_budget),
         primaries_(budget),
         mirrors_(mirror_budget) {}
@@ -131,39 +188,42 @@ class Store::Shard {
     MutexLock lock(&mutex_);
     const auto found = index_.find(key);
     if (found == index_.end()) return std::nullopt;
-    Item& item = **found;
-    if (now < item.entry.expires) {
+    Item& item = *found->item;
+    const bool counts = of_present_tenure(item);
+    if (counts && now < item.entry.expires) {
       queue_of(item).touch(item);
       return item.entry;
     }
-    if (now >= item.entry.stale_until) expire_locked(item, removed);
+    if (!counts || now >= item.entry.stale_until) expire_locked(item, removed);
     return std::nullopt;
   }
 
   std::optional<Entry> get_stale(KeyView key, TimePoint now) const {
     MutexLock lock(&mutex_);
     const auto found = index_.find(key);
-    if (found == index_.end() || now >= (*found)->entry.stale_until) return std::nullopt;
-    return (*found)->entry;
+    if (found == index_.end() || !of_present_tenure(*found->item)) return std::nullopt;
+    if (now >= found->item->entry.stale_until) return std::nullopt;
+    return found->item->entry;
   }
 
   bool contains(KeyView key, TimePoint now) const {
     MutexLock lock(&mutex_);
     const auto found = index_.find(key);
-    return found != index_.end() && now < (*found)->entry.expires;
+    return found != index_.end() && of_present_tenure(*found->item) &&
+           now < found->item->entry.expires;
   }
 
   bool put(KeyView key, Entry entry, TimePoint now) {
     compact(entry.value);
     entry.stale_until = std::max(entry.stale_until, entry.expires);
-    auto fresh = std::make_unique<Item>(key, std::move(entry));
+    std::unique_ptr<Item> fresh = Item::make(key, std::move(entry));
     const std::uint64_t charge = charge_of(*fresh);
 
     Removed removed;
     MutexLock lock(&mutex_);
     sweep_locked(now, removed);
     const auto found = index_.find(key);
-    Item* present = found == index_.end() ? nullptr : *found;
+    Item* present = found == index_.end() ? nullptr : found->item;
     const bool fits = charge <= limit_for(fresh->entry.holding);
     if (!fits || now >= fresh->entry.stale_until) {
       if (present != nullptr) remove_locked(*present, removed);
@@ -178,18 +238,42 @@ class Store::Shard {
     return true;
   }
 
+  /// Of those of `keys` whose bit in `mine` is set.
+  void prefetch(std::span<const KeyView> keys, std::uint64_t mine) const {
+    // Each round's reads were asked for by the one before, so that their waits overlap.
+    MutexLock lock(&mutex_);
+    for_each_bit(mine, [&](std::size_t i)
+                           ABSL_NO_THREAD_SAFETY_ANALYSIS { index_.prefetch(Hash{keys[i].hash}); });
+    std::array<const Item*, kMostPrefetched> items;
+    std::uint64_t there = 0;
+    for_each_bit(mine, [&](std::size_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      const auto found = index_.find(Hash{keys[i].hash});
+      if (found == index_.end()) return;
+      items[i] = found->item;
+      there |= std::uint64_t{1} << i;
+      prefetch_bytes(items[i], sizeof(Item) + keys[i].bytes.size());
+    });
+    for_each_bit(there, [&](std::size_t i) {
+      const Value& value = items[i]->entry.value;
+      if (value.empty()) return;
+      // The count of the handles stands before the bytes.
+      prefetch_bytes(value.data() - kCountBytes,
+                     std::min<std::size_t>(value.size(), kPrefetchedValueBytes) + kCountBytes);
+    });
+  }
+
   bool erase(KeyView key) {
     Removed removed;
     MutexLock lock(&mutex_);
     const auto found = index_.find(key);
     if (found == index_.end()) return false;
-    remove_locked(**found, removed);
+    remove_locked(*found->item, removed);
     return true;
   }
 
   void clear() {
     std::vector<Slot> slots;
-    absl::flat_hash_set<Item*, ItemHash, ItemEqual> index;
+    absl::flat_hash_set<Indexed, IndexHash, IndexEqual> index;
     {
       MutexLock lock(&mutex_);
       slots.swap(slots_);
@@ -216,6 +300,11 @@ class Store::Shard {
     TimePoint stale_until;
   };
 
+  bool of_present_tenure(const Item& item) const {
+    if (tenure_ == nullptr || item.entry.holding != Holding::owned) return true;
+    const std::uint64_t epoch = tenure_->of(slot_of(item.hash));
+    return epoch != 0 && epoch == item.entry.version.epoch;
+  }
   std::uint64_t limit_for(Holding holding) const {
     return holding == Holding::mirror ? mirror_budget_ : budget_;
   }
@@ -230,9 +319,10 @@ class Store::Shard {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     make_room_locked(item->entry.holding, charge, removed);
     Item& added = *item;
-    added.slot = slots_.size();
+    KITH_CHECK(slots_.size() < UINT32_MAX);
+    added.slot = static_cast<std::uint32_t>(slots_.size());
     slots_.push_back({std::move(item), added.entry.stale_until});
-    index_.insert(&added);
+    index_.insert(Indexed{added.hash, &added});
     queue_of(added).insert(added, added.hash, charge);
   }
 
@@ -277,7 +367,7 @@ class Store::Shard {
 
   /// Takes an item that is in no queue any more out of the other two places.
   void detach_locked(Item& item, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    index_.erase(&item);
+    index_.erase(Indexed{item.hash, &item});
     Slot& slot = slots_[item.slot];
     removed.add(std::move(slot.item));
     if (&slot != &slots_.back()) {
@@ -300,12 +390,13 @@ class Store::Shard {
     }
   }
 
+  const Tenure* const tenure_;
   const std::uint64_t budget_;
   const std::uint64_t mirror_budget_;
 
   mutable Mutex mutex_;
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_set<Item*, ItemHash, ItemEqual> index_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<Indexed, IndexHash, IndexEqual> index_ ABSL_GUARDED_BY(mutex_);
   /// Owned and guest entries.
   S3Fifo primaries_ ABSL_GUARDED_BY(mutex_);
   S3Fifo mirrors_ ABSL_GUARDED_BY(mutex_);
@@ -316,7 +407,7 @@ class Store::Shard {
   std::uint64_t rejected_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-Store::Store(const StoreOptions& options) {
+Store::Store(const StoreOptions& options) : tenure_(options.tenure) {
   const std::uint64_t shards =
       options.shards != 0
           ? options.shards
@@ -328,7 +419,7 @@ Store::Store(const StoreOptions& options) {
   const auto mirror_budget =
       static_cast<std::uint64_t>(static_cast<double>(budget) * options.mirror_share);
   for (std::uint64_t i = 0; i < shards; ++i) {
-    shards_.push_back(std::make_unique<Shard>(budget, mirror_budget));
+    shards_.push_back(std::make_unique<Shard>(budget, mirror_budget, options.tenure));
   }
 }
 
@@ -344,6 +435,29 @@ bool Store::contains(KeyView key, TimePoint now) const { return shard_of(key).co
 
 bool Store::put(KeyView key, Entry entry, TimePoint now) {
   return shard_of(key).put(key, std::move(entry), now);
+}
+
+void Store::prefetch(std::span<const KeyView> keys) const {
+  while (keys.size() > kMostPrefetched) {
+    prefetch(keys.first(kMostPrefetched));
+    keys = keys.subspan(kMostPrefetched);
+  }
+  std::array<const Shard*, kMostPrefetched> shards;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    shards[i] = &shard_of(keys[i]);
+    if (tenure_ != nullptr) tenure_->prefetch(keys[i].slot());
+  }
+  std::uint64_t left =
+      keys.size() == kMostPrefetched ? ~std::uint64_t{0} : (std::uint64_t{1} << keys.size()) - 1;
+  while (left != 0) {
+    const Shard* const shard = shards[static_cast<std::size_t>(std::countr_zero(left))];
+    std::uint64_t mine = 0;
+    for_each_bit(left, [&](std::size_t i) {
+      if (shards[i] == shard) mine |= std::uint64_t{1} << i;
+    });
+    shard->prefetch(keys, mine);
+    left &= ~mine;
+  }
 }
 
 bool Store::erase(KeyView key) { return shard_of(key).erase(key); }

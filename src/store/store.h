@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/entry.h"
 #include "base/key.h"
+#include "base/tenure.h"
 
 namespace kith::store {
 
@@ -24,6 +26,9 @@ struct StoreOptions {
   double mirror_share = 0.125;
   /// Parts with a lock each; a power of two. Zero: chosen from the budget.
   std::size_t shards = 0;
+  /// Owned entries count only for as long as the tenure lasts whose epoch is their version's. Null:
+  /// for ever. Must outlive the store.
+  const Tenure* tenure = nullptr;
 };
 
 struct StoreStats {
@@ -44,12 +49,16 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// The entry, if it is fresh at `now`. Counts as a use.
+  /// The entry, if it is fresh at `now` and of the present tenure. Counts as a use.
   std::optional<Entry> get(KeyView key, TimePoint now);
-  /// The entry, fresh or not, if now < stale_until. Not a use.
+  /// The entry, fresh or not, if now < stale_until and of the present tenure. Not a use.
   std::optional<Entry> get_stale(KeyView key, TimePoint now) const;
   /// Whether get would find it. Not a use.
   bool contains(KeyView key, TimePoint now) const;
+
+  /// A hint that gets of these keys come next: brings index and entries into the processor's
+  /// caches, for all keys at the same time. Worth it from a few keys on. Not a use.
+  void prefetch(std::span<const KeyView> keys) const;
 
   /// Inserts or replaces, evicting less popular entries. Entries whose value keeps more than twice
   /// its size of memory alive (a slice of a large buffer) are copied to memory of their own. False:
@@ -65,6 +74,7 @@ class Store {
   class Shard;
   Shard& shard_of(KeyView key) const;
 
+  const Tenure* tenure_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

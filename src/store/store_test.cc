@@ -94,6 +94,59 @@ TEST(Store, ReturnsAllOfWhatWasPut) {
   EXPECT_EQ(got->tags, entry.tags);
 }
 
+TEST(Store, ServesOwnedEntriesOnlyInTheTenureTheyWereLoadedIn) {
+  const KeyView key = KeyView::of("key");
+  const auto all = [](SlotIndex) { return true; };
+  const auto none = [](SlotIndex) { return false; };
+  Tenure tenure;
+  tenure.change(5, all);
+  StoreOptions options;
+  options.tenure = &tenure;
+  Store store(options);
+  Entry entry = entry_of("value");
+  entry.version.epoch = tenure.of(key.slot());
+  store.put(key, entry, at(0s));
+  ASSERT_TRUE(store.get(key, at(0s)));
+
+  tenure.change(6, none);
+  EXPECT_FALSE(store.contains(key, at(0s)));
+  EXPECT_FALSE(store.get_stale(key, at(0s)));
+  tenure.change(7, all);
+  EXPECT_FALSE(store.contains(key, at(0s)));
+  EXPECT_FALSE(store.get(key, at(0s)));
+  EXPECT_EQ(store.stats().entries, 0u);
+}
+
+TEST(Store, ServesGuestsAndMirrorsInAnyTenure) {
+  Tenure tenure;
+  StoreOptions options;
+  options.tenure = &tenure;
+  Store store(options);
+  for (const Holding holding : {Holding::guest, Holding::mirror}) {
+    Entry entry = entry_of("value");
+    entry.holding = holding;
+    store.put(KeyView::of("key"), entry, at(0s));
+    EXPECT_TRUE(store.get(KeyView::of("key"), at(0s)));
+  }
+}
+
+TEST(Store, PrefetchChangesNothing) {
+  Subject subject;
+  std::vector<std::string> names;
+  for (int i = 0; i < 200; ++i) names.push_back("key" + std::to_string(i));
+  for (int i = 0; i < 100; ++i) subject.put(names[static_cast<std::size_t>(i)], entry_of("value"));
+  std::vector<KeyView> keys;
+  for (const std::string& name : names) keys.push_back(KeyView::of(name));
+  const StoreStats before = subject.store.stats();
+
+  subject.store.prefetch(keys);
+
+  EXPECT_EQ(subject.store.stats().entries, before.entries);
+  EXPECT_EQ(subject.store.stats().bytes, before.bytes);
+  EXPECT_TRUE(subject.get("key0"));
+  EXPECT_FALSE(subject.get("key150"));
+}
+
 TEST(Store, HasNothingAtFirst) {
   Subject subject;
   EXPECT_FALSE(subject.get("key"));

@@ -60,15 +60,15 @@ void Fetch::on_loaded(LoadId load, LoadOutcome outcome, TimePoint now, Actions& 
 void Fetch::serve(NodeId caller, const wire::peer::Get& get, TimePoint now, Actions& out) {
   using wire::peer::NotOwner;
   const KeyView key = KeyView::of(get.key);
-  const bool owner = owns(key);
   const ViewId view = surroundings_.view->id();
   statistics_.served.add();
-  if (const auto entry = storage_.get(key, now); entry && may_serve(*entry, get, owner)) {
+  if (const auto entry = storage_.get(key, now); entry && may_serve(key, *entry, get)) {
     out.push_back(value_reply(caller, get.request, view, flights_.load_hint(),
                               Found{*entry, false, false, entry->holding != Holding::owned}, now));
-    if (owner) consider_refresh(key, *entry, now, out);
+    consider_refresh(key, *entry, now, out);
     return;
   }
+  const bool owner = owns(key);
   if (get.no_load) {
     out.push_back(Send{caller, wire::peer::Miss{get.request}});
     return;
@@ -91,13 +91,14 @@ void Fetch::serve(NodeId caller, const wire::peer::Get& get, TimePoint now, Acti
                 owner ? Flights::Role::owner : Flights::Role::guest, now, out);
 }
 
-bool Fetch::may_serve(const Entry& entry, const wire::peer::Get& get, bool owner) const {
-  if (owner || options_.immutable) return true;
-  return get.guest && entry.holding == Holding::guest;
+bool Fetch::may_serve(KeyView key, const Entry& entry, const wire::peer::Get& get) const {
+  // What the storage gives out as owned is of the present tenure, unless it never changes anyway.
+  if (entry.holding == Holding::owned || options_.immutable) return true;
+  return (get.guest && entry.holding == Holding::guest) || owns(key);
 }
 
 void Fetch::consider_refresh(KeyView key, const Entry& entry, TimePoint now, Actions& out) {
-  if (refresh_due(entry, now, options_.early_refresh, surroundings_.rng)) {
+  if (refresh_due(entry, now, options_.early_refresh, surroundings_.rng) && owns(key)) {
     flights_.refresh(key, now, out);
   }
 }

@@ -60,7 +60,7 @@ class Fetch {
  private:
   bool owns(KeyView key) const;
   /// Whether an entry of this node's memory may answer another node's request.
-  bool may_serve(const Entry& entry, const wire::peer::Get& get, bool owner) const;
+  bool may_serve(KeyView key, const Entry& entry, const wire::peer::Get& get) const;
   void consider_refresh(KeyView key, const Entry& entry, TimePoint now, Actions& out);
   /// Takes a waiter out and tells what it waited for.
   std::optional<Waiter> remove(Waiters::Handle handle, TimePoint now, Actions& out);

@@ -39,6 +39,7 @@ class MapStorage final : public Storage {
     if (found == entries.end() || found->second.stale_until <= now) return std::nullopt;
     return found->second;
   }
+  void prefetch(std::span<const KeyView>) override {}
   void put(KeyView key, Entry entry, TimePoint) override {
     entries[std::string(key.bytes)] = std::move(entry);
   }
@@ -128,9 +129,11 @@ class FetchTest : public testing::Test {
   FakeNeighbours neighbours_;
   Rng rng_{1};
   Marks marks_;
+  Tenure tenure_;
   Surroundings world_{.self = node_id(kSelf),
                       .boot = BootId{77},
                       .view = shared_view(),
+                      .tenure = tenure_,
                       .draining = false,
                       .neighbours = neighbours_,
                       .rng = rng_,

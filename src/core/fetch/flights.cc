@@ -226,7 +226,8 @@ void Flights::stop(const Error& error, Actions& out) {
 Entry Flights::entry_for(const Flight& flight, TimePoint now) {
   Entry entry;
   entry.holding = holding_for(flight);
-  entry.version = Version{surroundings_.boot.value, ++sequence_};
+  const std::uint64_t tenure = surroundings_.tenure.of(flight.key.view().slot());
+  entry.version = Version{tenure != 0 ? tenure : surroundings_.boot.value, ++sequence_};
   entry.load_cost = now - flight.started;
   return entry;
 }
@@ -273,10 +274,11 @@ void Flights::find_nothing(Flight flight, TimePoint now, Actions& out) {
   hold_off_.forget(flight.key.view());
   Entry entry = entry_for(flight, now);
   entry.negative = true;
-  entry.expires =
-      after(now, jittered(options_.negative_ttl, kNegativeTtlJitter, surroundings_.rng));
+  Duration ttl = options_.negative_ttl;
+  if (entry.holding == Holding::guest) ttl = std::min(ttl, options_.guest_ttl);
+  entry.expires = after(now, jittered(ttl, kNegativeTtlJitter, surroundings_.rng));
   entry.stale_until = entry.expires;
-  if (options_.negative_ttl > Duration::zero()) storage_.put(flight.key.view(), entry, now);
+  if (ttl > Duration::zero()) storage_.put(flight.key.view(), entry, now);
   answer_all(flight, [&](const Waiter& waiter) {
     answer(waiter, Found{entry, true, false, entry.holding != Holding::owned}, now, out);
   });

@@ -5,12 +5,14 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/entry.h"
 #include "base/ids.h"
 #include "base/key.h"
 #include "base/mark.h"
 #include "base/rng.h"
+#include "base/tenure.h"
 #include "core/placement/view.h"
 
 namespace kith::fetch {
@@ -22,6 +24,7 @@ class Storage {
   virtual std::optional<Entry> get(KeyView key, TimePoint now) = 0;
   virtual std::optional<Entry> get_stale(KeyView key, TimePoint now) = 0;
   virtual void put(KeyView key, Entry entry, TimePoint now) = 0;
+  virtual void prefetch(std::span<const KeyView> keys) = 0;
 };
 
 /// What the miss path knows of the other nodes.
@@ -41,6 +44,8 @@ struct Surroundings {
   BootId boot;
   /// The present view. Never null once a request comes in.
   std::shared_ptr<const placement::View> view;
+  /// Since when this node owns which slot. Changed by the driver with the view.
+  const Tenure& tenure;
   /// About to stop: requests of others are refused.
   bool draining = false;
   Neighbours& neighbours;

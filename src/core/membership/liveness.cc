@@ -51,6 +51,7 @@ void Liveness::on_request_sent(NodeId node, TimePoint now) {
   if (entry == peers_.end()) return;
   Peer& peer = entry->second;
   // An idle peer was silent because nobody spoke to it; a ping under way keeps counting.
+  ++expecting_;
   if (peer.expecting++ == 0 && peer.pinged <= peer.heard) peer.heard = now;
   schedule(due(peer));
 }
@@ -59,6 +60,7 @@ void Liveness::on_request_ended(NodeId node) {
   const auto entry = peers_.find(node);
   if (entry == peers_.end() || entry->second.expecting == 0) return;
   --entry->second.expecting;
+  --expecting_;
   if (!entry->second.listed && entry->second.expecting == 0) peers_.erase(entry);
 }
 

@@ -66,6 +66,8 @@ class Liveness {
   /// `unreachable` for a node that is not watched.
   Reachability state(NodeId node) const;
   std::size_t expecting(NodeId node) const;
+  /// Of all nodes together.
+  std::size_t expecting() const { return expecting_; }
 
  private:
   struct Peer {
@@ -83,6 +85,7 @@ class Liveness {
   Marks& marks_;
   /// Ordered, because it is iterated to produce output.
   std::map<NodeId, Peer> peers_;
+  std::size_t expecting_ = 0;
   /// Not later than the earliest due(). Empty: nothing is.
   std::optional<TimePoint> next_;
 };

@@ -21,6 +21,7 @@ class StoreStorage final : public fetch::Storage {
   void put(KeyView key, Entry entry, TimePoint now) override {
     store_.put(key, std::move(entry), now);
   }
+  void prefetch(std::span<const KeyView> keys) override { store_.prefetch(keys); }
 
  private:
   store::Store& store_;
@@ -49,6 +50,7 @@ class Node::Cache {
 
   CacheId id() const { return id_; }
   fetch::Fetch& fetch() { return fetch_; }
+  fetch::Storage& storage() { return storage_; }
 
  private:
   CacheId id_;
@@ -56,13 +58,14 @@ class Node::Cache {
   fetch::Fetch fetch_;
 };
 
-Node::Node(NodeOptions options, Marks& marks)
+Node::Node(NodeOptions options, const Tenure& tenure, Marks& marks)
     : slice_(options.slice),
       rng_(options.seed),
       liveness_(options.liveness, marks),
       surroundings_{.self = node_id(options.name),
                     .boot = options.boot,
                     .view = nullptr,
+                    .tenure = tenure,
                     .draining = false,
                     .neighbours = *this,
                     .rng = rng_,
@@ -106,6 +109,25 @@ void Node::on_loaded(fetch::LoadId load, fetch::LoadOutcome outcome, TimePoint n
   if (Cache* cache = find_by_ordinal(load.value)) {
     cache->fetch().on_loaded(load, std::move(outcome), now, out);
   }
+}
+
+void Node::expect(std::span<const wire::peer::Message> messages) {
+  Cache* cache = nullptr;
+  const auto prefetch = [&] {
+    if (!expected_.empty()) cache->storage().prefetch(expected_);
+    expected_.clear();
+  };
+  for (const wire::peer::Message& message : messages) {
+    const auto* get = std::get_if<wire::peer::Get>(&message);
+    if (get == nullptr) continue;
+    if (cache == nullptr || cache->id() != get->cache) {
+      prefetch();
+      cache = find(get->cache);
+    }
+    if (cache == nullptr) continue;
+    expected_.push_back(KeyView::of(get->key));
+  }
+  prefetch();
 }
 
 void Node::on_message(NodeId from, const wire::peer::Message& message, TimePoint now,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "base/key.h"
 #include "base/mark.h"
 #include "base/rng.h"
+#include "base/tenure.h"
 #include "core/fetch/actions.h"
 #include "core/fetch/fetch.h"
 #include "core/fetch/options.h"
@@ -56,12 +58,14 @@ struct GetRequest {
 /// when next_deadline() has come. `now` must never go back.
 class Node final : private fetch::Neighbours {
  public:
-  Node(NodeOptions options, Marks& marks);
+  /// The references must outlive it.
+  Node(NodeOptions options, const Tenure& tenure, Marks& marks);
   ~Node() override;
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
   NodeId id() const { return surroundings_.self; }
+  BootId boot() const { return surroundings_.boot; }
 
   /// Makes a cache known. `store` must outlive the node. The name must be new.
   void open_cache(std::string_view name, const fetch::Options& options, store::Store& store);
@@ -79,6 +83,9 @@ class Node final : private fetch::Neighbours {
                  fetch::Actions& out);
 
   // From the other nodes' side.
+  /// A hint that these messages come next: brings what they ask for into the processor's caches,
+  /// see Storage::prefetch. Changes nothing.
+  void expect(std::span<const wire::peer::Message> messages);
   void on_message(NodeId from, const wire::peer::Message& message, TimePoint now,
                   fetch::Actions& out);
   /// The connection that this node dialed to `node` is ready, or gone (or could not be made).
@@ -104,6 +111,8 @@ class Node final : private fetch::Neighbours {
   bool idle() const;
   /// Requests under way to `node`; its link must stay while there are any.
   std::size_t requests_to(NodeId node) const { return liveness_.expecting(node); }
+  /// Requests under way to all other nodes together.
+  std::size_t requests_under_way() const { return liveness_.expecting(); }
 
  private:
   class Cache;
@@ -133,6 +142,8 @@ class Node final : private fetch::Neighbours {
   /// In the order of opening; a cache's place is the ordinal in its request and load ids.
   std::vector<std::unique_ptr<Cache>> caches_;
   std::vector<membership::LivenessEvent> events_;
+  /// Of expect(), kept for its memory.
+  std::vector<KeyView> expected_;
 };
 
 }  // namespace kith::core

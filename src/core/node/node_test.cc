@@ -39,9 +39,10 @@ class NodeTest : public testing::Test {
   }
 
   Marks marks_;
+  Tenure tenure_;
   store::Store store_one_{{}};
   store::Store store_two_{{}};
-  Node node_{NodeOptions{.name = "a:1", .boot = BootId{5}, .seed = 1, .slice = 3}, marks_};
+  Node node_{NodeOptions{.name = "a:1", .boot = BootId{5}, .seed = 1, .slice = 3}, tenure_, marks_};
   fetch::Actions out_;
 };
 

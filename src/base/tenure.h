@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "base/ids.h"
+
+namespace kith {
+
+/// Which slots this node owns, and since when: each time it becomes a slot's owner is an epoch of
+/// its own. What it loaded as the owner counts for as long as that epoch lasts: afterwards another
+/// node may have loaded something newer, even when the slot has come back since. Read from any
+/// thread, changed by one at a time.
+class Tenure {
+ public:
+  /// The epoch of the present tenure. 0: not this node's slot.
+  std::uint64_t of(SlotIndex slot) const {
+    // Relaxed: a reader who does not know of a change by other means may be a little late; one that
+    // sees half of it sees an epoch that no entry has, or no longer has.
+    const std::uint16_t place = places_[slot.value].load(std::memory_order_relaxed);
+    return epochs_[place].load(std::memory_order_relaxed);
+  }
+
+  /// A hint that of(slot) comes soon.
+  void prefetch(SlotIndex slot) const { __builtin_prefetch(&places_[slot.value]); }
+
+  /// The node now owns the slots for which owns(SlotIndex) says so. Those that it did not own
+  /// before begin an epoch: `not_before`, which is not 0, or the next after the latest if that is
+  /// greater.
+  template <class Owns>
+  void change(std::uint64_t not_before, Owns&& owns) {
+    latest_ = std::max(latest_ + 1, not_before);
+    // When the places have all been used, slots that still use this one begin an epoch too.
+    place_ = place_ == kSlotCount - 1 ? std::uint16_t{1} : static_cast<std::uint16_t>(place_ + 1);
+    epochs_[place_].store(latest_, std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < kSlotCount; ++i) {
+      std::atomic<std::uint16_t>& place = places_[i];
+      if (!owns(SlotIndex{static_cast<std::uint16_t>(i)})) {
+        place.store(kNotOwned, std::memory_order_relaxed);
+      } else if (place.load(std::memory_order_relaxed) == kNotOwned) {
+        place.store(place_, std::memory_order_relaxed);
+      }
+    }
+  }
+
+ private:
+  /// Where epochs_ has 0.
+  static constexpr std::uint16_t kNotOwned = 0;
+
+  std::uint64_t latest_ = 0;
+  std::uint16_t place_ = kNotOwned;
+  /// Of each slot's epoch: most slots share one, and a quarter of the memory stays in the
+  /// processor's caches.
+  std::array<std::atomic<std::uint16_t>, kSlotCount> places_{};
+  std::array<std::atomic<std::uint64_t>, kSlotCount> epochs_{};
+};
+
+}  // namespace kith
