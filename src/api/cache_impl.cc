@@ -366,6 +366,7 @@ CacheStats CacheImpl::stats() const {
   stats.bytes = held.bytes;
   stats.evictions = held.evictions;
   stats.expirations = held.expirations;
+  stats.rejected = held.rejected;
   return stats;
 }
 

@@ -6,6 +6,7 @@
 #include <exception>
 #include <iterator>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace kith::api {
@@ -81,6 +82,10 @@ struct LoaderPool::State {
     if (--delivering == 0 && stopping) ended.notify_all();
   }
 
+  /// Waits for deliveries to end, and for up to `grace` for the threads, which were told to stop.
+  /// Returns how many are left.
+  int wait_for_threads(Duration grace);
+
   const int asked;
   const LogSink log;
 
@@ -111,8 +116,13 @@ struct LoaderPool::State {
     work.notify_one();
     if (static_cast<std::size_t>(idle) >= jobs.size()) return;
     if (threads - lost >= asked || threads >= asked * kMostPerAsked) return;
-    ++threads;
-    std::thread([self] { run_thread(self); }).detach();
+    try {
+      std::thread([self] { run_thread(self); }).detach();
+      ++threads;
+    } catch (const std::system_error&) {
+      // The system has no more threads. The job waits for one of those that there are; when there
+      // is none, its load times out.
+    }
   }
 
   /// Nobody waits for `load` any more.
@@ -236,17 +246,22 @@ void LoaderPool::stop(Duration grace) {
   }
   for (auto& stop : stops) guarded([&] { stop.request_stop(); }, [](const Error&) {});
   State& state = *state_;
-  MutexLock lock(&state.mutex);
-  state.work.notify_all();
+  const int left = state.wait_for_threads(grace);
+  if (left > 0 && state.log && grace > Duration::zero()) {
+    state.log(LogLevel::warning,
+              std::to_string(left) + " loader(s) ignored their stop token and were left running");
+  }
+}
+
+int LoaderPool::State::wait_for_threads(Duration grace) {
+  MutexLock lock(&mutex);
+  work.notify_all();
   // Deliveries end by themselves, and soon; what they deliver to must outlive them.
-  while (state.delivering > 0) state.ended.wait(&state.mutex);
+  while (delivering > 0) ended.wait(&mutex);
   const auto until = std::chrono::steady_clock::now() + grace;
-  while (state.threads > 0 && state.ended.wait_until(&state.mutex, until)) {
+  while (threads > 0 && ended.wait_until(&mutex, until)) {
   }
-  if (state.threads > 0 && state.log && grace > Duration::zero()) {
-    state.log(LogLevel::warning, std::to_string(state.threads) +
-                                     " loader(s) ignored their stop token and were left running");
-  }
+  return threads;
 }
 
 void LoaderPool::run_thread(std::shared_ptr<State> state) {

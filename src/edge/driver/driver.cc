@@ -67,6 +67,7 @@ class LoopDriver final : public Driver, private Acceptor::Listener {
                                                    store::Store& store) override;
   void set_members(std::vector<placement::Member> members) override;
   std::shared_ptr<const placement::View> view() const override { return view_.load(); }
+  const Tenure& tenure() const override { return tenure_; }
   membership::Reachability reachability(NodeId node) const override;
   void stop(Duration grace) override;
 
@@ -80,11 +81,15 @@ class LoopDriver final : public Driver, private Acceptor::Listener {
   /// Runs fn(Worker&) on each loop and waits for all.
   template <class Fn>
   void on_each_loop(Fn fn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_);
+  void change_tenure(const placement::View& view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_);
   void drain(Duration grace) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_);
 
   Log log_;
   const Identity self_;
+  const TimePoint started_ = clock_now();
   Snapshot<placement::View> view_;
+  /// Changed with control_ held, before the loops hear of the view.
+  Tenure tenure_;
   /// Whoever sees it need not try: the loops have the last word, see Worker::finish.
   std::atomic<bool> stopping_{false};
   /// One for each loop, in the order of slices.
@@ -109,9 +114,10 @@ LoopDriver::LoopDriver(const DriverOptions& options, std::string name,
   for (std::size_t i = 0; i < loops.size(); ++i) {
     workers_.push_back(std::make_unique<Worker>(std::move(loops[i]), self_,
                                                 static_cast<std::uint8_t>(i),
-                                                mix64(options.seed + i), runner, log_));
+                                                mix64(options.seed + i), tenure_, runner, log_));
   }
   MutexLock lock(&control_);
+  change_tenure(*view_.load());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     threads_.push_back(quiet_thread(i, [worker = workers_[i].get()] { worker->run(); }));
   }
@@ -185,6 +191,7 @@ void LoopDriver::set_members(std::vector<placement::Member> members) {
   const std::shared_ptr<const placement::View> view = placement::View::build(std::move(members));
   MutexLock lock(&control_);
   if (threads_.empty()) return;
+  change_tenure(*view);
   on_each_loop([&](Worker& worker) { worker.install(view); });
   view_.store(view);
   // Before it knew the members, this node would have taken every key for its own.
@@ -192,6 +199,14 @@ void LoopDriver::set_members(std::vector<placement::Member> members) {
     workers_.front()->loop().post(
         [this] { acceptor_->start(self_, *this, workers_.front()->flush_queue()); });
   }
+}
+
+void LoopDriver::change_tenure(const placement::View& view) {
+  // Epochs are times, as boot ids are: milliseconds << 16.
+  const auto up = std::chrono::duration_cast<std::chrono::milliseconds>(clock_now() - started_);
+  const NodeId self = node_id(self_.name);
+  tenure_.change(self_.boot.value + (static_cast<std::uint64_t>(up.count()) << 16),
+                 [&](SlotIndex slot) { return view.owner(slot) == self; });
 }
 
 membership::Reachability LoopDriver::reachability(NodeId node) const {

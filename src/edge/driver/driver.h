@@ -15,6 +15,7 @@
 
 #include "base/ids.h"
 #include "base/key.h"
+#include "base/tenure.h"
 #include "core/fetch/actions.h"
 #include "core/fetch/options.h"
 #include "core/fetch/statistics.h"
@@ -104,6 +105,8 @@ class Driver {
   /// Replaces the members. The view is built on the calling thread, which may be any but a loop,
   /// and is in force on every loop before the call returns. Requires placement::View::validate.
   virtual void set_members(std::vector<placement::Member> members) = 0;
+  /// Which slots are this node's, for StoreOptions. Changes with the view.
+  virtual const Tenure& tenure() const = 0;
   /// The view in force.
   virtual std::shared_ptr<const placement::View> view() const = 0;
   /// How this node sees another: the worst of its loops' opinions.

@@ -25,6 +25,8 @@ class Log {
   void write_rarely(Severity severity, std::string line, TimePoint now);
 
  private:
+  void write_locked(Severity severity, std::string_view line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Mutex mutex_;
   const Sink sink_;
   /// When each line was last written. Bounded: forgotten altogether when there are too many.

@@ -49,6 +49,8 @@ class PeerLinks final : private Link::Listener {
   PeerLinks(const PeerLinks&) = delete;
   PeerLinks& operator=(const PeerLinks&) = delete;
 
+  bool up() const { return state_ == State::up; }
+  bool down() const { return state_ == State::down; }
   /// Sends a request; a ping on each connection. Until the first attempt to connect has ended,
   /// requests wait; afterwards they are lost while the peer is down. False: more are waiting than
   /// the bound allows, and the peer should be given up.

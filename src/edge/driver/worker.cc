@@ -2,6 +2,7 @@
 #include "edge/driver/worker.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
@@ -15,6 +16,9 @@ namespace {
 
 /// Times that a turn looks for new input from this process before it sends what it has.
 constexpr int kRoundsPerTurn = 8;
+/// A neighbour's memory answers in less; more is a network or a loader.
+constexpr Duration kLongestLookOut = std::chrono::microseconds(50);
+constexpr std::size_t kFewRequests = 4;
 /// Answers waiting to be sent to one caller; it is not read from while there are more.
 constexpr std::size_t kMaxUnsentAnswers = 4u << 20;
 
@@ -48,6 +52,9 @@ class Worker::Caller final : public Connection::Listener {
   const std::string& name() const { return name_; }
 
  private:
+  void on_coming(std::span<const wire::peer::Message> messages) override {
+    worker_.core_.expect(messages);
+  }
   void on_message(const wire::peer::Message& message) override {
     worker_.on_caller_message(id_, message);
   }
@@ -61,12 +68,12 @@ class Worker::Caller final : public Connection::Listener {
 };
 
 Worker::Worker(std::unique_ptr<Loop> loop, const Identity& self, std::uint8_t slice,
-               std::uint64_t seed, LoadRunner& runner, Log& log)
+               std::uint64_t seed, const Tenure& tenure, LoadRunner& runner, Log& log)
     : self_(self),
       runner_(runner),
       log_(log),
       loop_(std::move(loop)),
-      core_({.name = self.name, .boot = self.boot, .seed = seed, .slice = slice}, marks_),
+      core_({.name = self.name, .boot = self.boot, .seed = seed, .slice = slice}, tenure, marks_),
       home_{loop_->context(), self_, flush_queue_, slice},
       rng_(mix64(seed)) {}
 
@@ -132,6 +139,10 @@ void Worker::end_of_turn() {
                     !overflowed_.empty() || loads_changed_;
   if (more) loop_->wake();
   loop_->wake_at(core_.next_deadline());
+  // While few requests are under way each of them is somebody's whole wait; many come in batches,
+  // and the processor has better things to do.
+  const std::size_t requests = core_.requests_under_way();
+  if (requests > 0 && requests <= kFewRequests) loop_->look_out_for(kLongestLookOut);
   if (finish_by_) end_if_done();
 }
 
@@ -278,7 +289,15 @@ void Worker::install(std::shared_ptr<const placement::View> view) {
   PeerLinks::Listener& listener = *this;
   for (const placement::Member& member : view->members()) {
     const NodeId node = node_id(member.name);
-    if (node == core_.id() || peers_.contains(node)) continue;
+    if (node == core_.id()) continue;
+    if (const auto known = peers_.find(node); known != peers_.end()) {
+      // To the core one that was removed and added within a turn is new; its links are not.
+      if (core_.reachability(node) == membership::Reachability::connecting) {
+        if (known->second->up()) on_peer_up(node);
+        if (known->second->down()) on_peer_down(node);
+      }
+      continue;
+    }
     peers_.emplace(node,
                    std::make_unique<PeerLinks>(home_, node, member.name, rng_.next(), listener));
   }

@@ -42,7 +42,7 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
  public:
   /// The references must outlive it.
   Worker(std::unique_ptr<Loop> loop, const Identity& self, std::uint8_t slice, std::uint64_t seed,
-         LoadRunner& runner, Log& log);
+         const Tenure& tenure, LoadRunner& runner, Log& log);
   ~Worker() override;
 
   /// Thread-safe, as far as the loop is.

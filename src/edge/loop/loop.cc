@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "edge/loop/clock.h"
@@ -25,12 +26,36 @@ constexpr int kHandlersPerTurn = 1024;
 /// only every so many turns look again.
 constexpr int kTurnsPerLook = 16;
 constexpr Duration kLongestWait = std::chrono::seconds(1);
+/// The weight of the latest wait in their moving average is one of so many.
+constexpr int kWaitsAveraged = 8;
 
 thread_local const Loop* current_loop = nullptr;
 
 }  // namespace
 
 struct Loop::Impl {
+  /// Waits for a handler and runs it.
+  void run_first() {
+    const Duration longest = std::exchange(look_out, Duration::zero());
+    if (longest == Duration::zero() || !may_spin) {
+      context.run_one();
+      return;
+    }
+    const TimePoint began = clock_now();
+    bool ran = false;
+    if (usual_wait < longest) {
+      do {
+        ran = context.poll_one() > 0;
+        // To whoever the answers of the last turn woke on this processor.
+        if (!ran) std::this_thread::yield();
+      } while (!ran && clock_now() - began < longest);
+    }
+    if (!ran) context.run_one();
+    // Capped, so that a few short waits outweigh a long one.
+    const Duration wait = std::min(clock_now() - began, kWaitsAveraged * longest);
+    usual_wait += (wait - usual_wait) / kWaitsAveraged;
+  }
+
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   asio::steady_timer timer{context};
@@ -42,6 +67,12 @@ struct Loop::Impl {
   /// it set is seen by the turn that clears it.
   std::atomic<bool> awake{false};
   std::atomic<bool> stopped{false};
+  /// Not where whoever is waited for needs this very processor.
+  const bool may_spin = std::thread::hardware_concurrency() > 1;
+  /// For the next wait; see Loop::look_out_for.
+  Duration look_out = Duration::zero();
+  /// Moving average of the waits that began with a look-out.
+  Duration usual_wait = Duration::zero();
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
@@ -53,7 +84,7 @@ void Loop::run(Owner& owner) {
   int turns_until_look = 0;
   while (!impl_->stopped.load(std::memory_order_acquire)) {
     impl_->now.reset();
-    impl_->context.run_one();
+    impl_->run_first();
     if (--turns_until_look <= 0) {
       int handlers = 1;
       while (handlers < kHandlersPerTurn && impl_->context.poll_one() > 0) ++handlers;
@@ -94,6 +125,8 @@ void Loop::wake_at(std::optional<TimePoint> at) {
     if (!error) impl->armed.reset();
   });
 }
+
+void Loop::look_out_for(Duration longest) { impl_->look_out = longest; }
 
 asio::io_context& Loop::context() { return impl_->context; }
 

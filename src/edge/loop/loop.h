@@ -51,6 +51,11 @@ class Loop {
   /// is due at the end of each turn.
   void wake_at(std::optional<TimePoint> at);
 
+  /// Something is expected soon. To be put to sleep and woken costs some microseconds: the next
+  /// wait looks for input for up to `longest` before it sleeps, unless the waits that this was said
+  /// of were mostly longer.
+  void look_out_for(Duration longest);
+
   /// For the sockets and timers that live on this loop.
   boost::asio::io_context& context();
 

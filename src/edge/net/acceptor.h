@@ -44,8 +44,9 @@ class Permit {
 class Acceptor {
  public:
   struct Limits {
-    /// Connections accepted that still exist. Further ones are closed.
-    std::size_t max_connections = 4096;
+    /// Connections accepted that still exist, of which each peer has one for each pair of loops
+    /// that share slots. Further ones are closed.
+    std::size_t max_connections = 32'768;
     /// Of those, the ones that have not greeted yet, for which they have a second.
     std::size_t max_silent = 256;
   };

@@ -30,6 +30,11 @@ namespace {
 /// Stretches of bytes per system call; Asio passes on no more.
 constexpr std::size_t kPartsPerWrite = 64;
 
+/// Messages decoded before the first of them is handed on, so that the reader may prepare for all.
+constexpr std::size_t kMessagesPerBatch = 32;
+/// Fewer are not worth preparing for.
+constexpr std::size_t kWorthPreparing = 4;
+
 /// Larger values keep at most eight times their size alive.
 constexpr std::size_t kSmallValueBytes = FrameReader::kChunkBytes / 8;
 
@@ -77,6 +82,8 @@ struct Connection::Impl final : FlushQueue::Item, std::enable_shared_from_this<I
   void receive();
   void on_received(const error_code& error, std::size_t bytes);
   void dispatch();
+  bool decode_some();
+  bool deliver();
   void enqueue();
   void flush() override;
   void write_all();
@@ -89,6 +96,13 @@ struct Connection::Impl final : FlushQueue::Item, std::enable_shared_from_this<I
   Listener& listener;
   FlushQueue& queue;
   FrameReader reader;
+  /// Decoded messages, and the memory that they borrow. From `delivered` on they were not handed
+  /// on.
+  std::vector<wire::peer::Message> messages;
+  std::vector<Value> bodies;
+  std::size_t delivered = 0;
+  /// Why nothing more can be decoded.
+  std::string broken;
   FrameWriter writer;
   bool closed = false;
   /// In the queue.
@@ -142,7 +156,9 @@ SocketHandle Connection::detach() {
   const int descriptor = impl.socket.release(error);
   if (error) return SocketHandle();
   SocketHandle socket(descriptor);
-  return impl.reader.has_partial_frame() ? SocketHandle() : std::move(socket);
+  const bool sent_more = impl.delivered < impl.messages.size() || !impl.broken.empty() ||
+                         impl.reader.has_partial_frame();
+  return sent_more ? SocketHandle() : std::move(socket);
 }
 
 void Connection::Impl::receive() {
@@ -161,29 +177,51 @@ void Connection::Impl::on_received(const error_code& error, std::size_t bytes) {
 }
 
 void Connection::Impl::dispatch() {
-  {
-    FrameReader::Frame frame;
-    while (true) {
-      if (writer.unsent_bytes() > limits.pause_bytes) {
-        paused = true;
-        enqueue();
-        return;
-      }
-      const Result<bool> complete = reader.next(frame);
-      if (!complete) return fail(complete.error().message);
-      if (!*complete) break;
-      Result<wire::peer::Message> message = wire::peer::decode(frame.header, frame.body);
-      if (message) {
-        detach_small_value(*message);
-        listener.on_message(*message);
-        if (closed) return;
-      } else if (message.error().code != ErrorCode::unimplemented) {
-        return fail(message.error().message);
-      }
-    }
-  }
+  do {
+    if (!deliver()) return;
+  } while (decode_some());
+  if (!broken.empty()) return fail(broken);
   receive_after_flush = true;
   enqueue();
+}
+
+/// Decodes the next messages of those received. False: there are none.
+bool Connection::Impl::decode_some() {
+  messages.clear();
+  bodies.clear();
+  delivered = 0;
+  FrameReader::Frame frame;
+  while (broken.empty() && messages.size() < kMessagesPerBatch) {
+    const Result<bool> complete = reader.next(frame);
+    if (!complete) {
+      broken = complete.error().message;
+    } else if (!*complete) {
+      break;
+    } else if (auto message = wire::peer::decode(frame.header, frame.body)) {
+      messages.push_back(*std::move(message));
+      bodies.push_back(std::move(frame.body));
+    } else if (message.error().code != ErrorCode::unimplemented) {
+      broken = message.error().message;
+    }
+  }
+  if (messages.size() >= kWorthPreparing) listener.on_coming(messages);
+  return !messages.empty();
+}
+
+/// Hands on what was decoded. False: closed, or stopped because too much waits to be sent.
+bool Connection::Impl::deliver() {
+  while (delivered < messages.size()) {
+    if (writer.unsent_bytes() > limits.pause_bytes) {
+      paused = true;
+      enqueue();
+      return false;
+    }
+    wire::peer::Message& message = messages[delivered++];
+    detach_small_value(message);
+    listener.on_message(message);
+    if (closed) return false;
+  }
+  return true;
 }
 
 void Connection::Impl::enqueue() {

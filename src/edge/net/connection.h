@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "edge/net/flush_queue.h"
@@ -24,6 +25,8 @@ class Connection {
   class Listener {
    public:
     virtual ~Listener() = default;
+    /// Several messages have come; on_message follows for each, unless the connection ends before.
+    virtual void on_coming(std::span<const wire::peer::Message>) {}
     /// The message's borrowed bytes are valid for the call.
     virtual void on_message(const wire::peer::Message& message) = 0;
     /// It broke, or the peer closed it or sent what is no frame. At most once, the last call, and

@@ -2,6 +2,7 @@
 #include "edge/net/frame_reader.h"
 
 #include <cstring>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -92,7 +93,13 @@ Result<bool> FrameReader::next(Frame& frame) {
 
   if (body_bytes > kLongestMoved) {
     std::memcpy(direct_header_.data(), header_bytes.data(), kHeaderBytes);
-    direct_body_ = Value::uninitialized(body_bytes, &direct_);
+    try {
+      direct_body_ = Value::uninitialized(body_bytes, &direct_);
+    } catch (const std::bad_alloc&) {
+      // It is only the peer's word that there are so many.
+      return fail(ErrorCode::resource_exhausted,
+                  "no memory for a frame of " + std::to_string(body_bytes) + " bytes");
+    }
     direct_filled_ = received - kHeaderBytes;
     std::memcpy(direct_, header_bytes.data() + kHeaderBytes, direct_filled_);
     begin_ = end_;

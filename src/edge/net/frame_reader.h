@@ -41,7 +41,8 @@ class FrameReader {
   void commit(std::size_t bytes);
 
   /// Takes the next frame out. False: more bytes are needed. Errors: invalid_argument (see
-  /// wire::peer::decode_header); the stream is of no use after it.
+  /// wire::peer::decode_header), resource_exhausted (no memory for it); the stream is of no use
+  /// after it.
   Result<bool> next(Frame& frame);
 
   /// Whether bytes were received that no frame was made of yet.
