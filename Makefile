@@ -12,7 +12,7 @@ demo: ## Build and run the demonstration: a cluster of tile servers
 demo-live: ## The same, left running for you to look at
 	@scripts/run-demo.sh --live
 
-test: ## Build and run every test, then units and simulator under the sanitizers
+test: ## Build and run every test, then most of them under the sanitizers
 	@scripts/run-tests.sh
 
 bench: ## Build and run the benchmarks; results also in build/bench/*.json

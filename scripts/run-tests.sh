@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change goes in: all tests of the dev build, then units and
-# simulator under address, undefined-behaviour and thread sanitizers. A failing stage does not stop
+# Everything that must hold before a change goes in: all tests of the dev build, then units,
+# simulator and in-process clusters under address, undefined-behaviour and thread sanitizers. A failing stage does not stop
 # the following ones. Ends with a table and the line "N passed, M failed"; exits with 1 if M > 0.
 #
 #   scripts/run-tests.sh [dev|asan-ubsan|tsan]...        (default: all three)
@@ -117,7 +117,8 @@ for preset in "${builds[@]}"; do
   else
     launcher=()
     [[ $preset == tsan ]] && avoid_randomisation
-    run "$preset" "$preset" "$jobs" some
+    run "$preset" "$preset" "$jobs" some -LE '^cluster$'
+    run "$preset: cluster" "$preset" 1 some -L '^cluster$'
     launcher=()
   fi
 done

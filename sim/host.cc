@@ -194,7 +194,7 @@ void Host::on_frame(NodeIndex from, const std::string& frame) {
   trace_.record(world_.now(), index_, Happening::delivered, from, message->index(),
                 trace_.readable() ? describe(*message) : std::string());
   turn([&](TimePoint now) {
-    process_->node.on_message(listener_.id_of(from), *message, now, actions_);
+    process_->node.on_messages(listener_.id_of(from), std::span(&*message, 1), now, actions_);
   });
 }
 

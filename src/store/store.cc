@@ -24,6 +24,7 @@ namespace {
 /// A shard is worth its lock only while it is large against the largest values (8 MiB by default).
 constexpr std::uint64_t kMinShardBytes = 16u << 20;
 constexpr std::uint64_t kMaxShards = 64;
+constexpr std::size_t kKeysAtOnce = 64;
 
 /// Slots looked at for dead entries by each put. Every put adds at most one entry, so the sweep
 /// passes over the whole shard several times before it could fill up with dead ones.
@@ -122,7 +123,6 @@ void compact(Value& value) {
   value = value.empty() ? Value() : Value::copy_of(value.view());
 }
 
-constexpr std::size_t kMostPrefetched = 64;
 /// Of a value; the processor itself fetches what is read in sequence.
 constexpr std::size_t kPrefetchedValueBytes = 256;
 /// Where Value keeps the count of its handles, before bytes that were allocated with it.
@@ -189,12 +189,11 @@ class Store::Shard {
     const auto found = index_.find(key);
     if (found == index_.end()) return std::nullopt;
     Item& item = *found->item;
-    const bool counts = of_present_tenure(item);
-    if (counts && now < item.entry.expires) {
+    if (fresh(item, now)) {
       queue_of(item).touch(item);
       return item.entry;
     }
-    if (!counts || now >= item.entry.stale_until) expire_locked(item, removed);
+    if (!of_present_tenure(item) || now >= item.entry.stale_until) expire_locked(item, removed);
     return std::nullopt;
   }
 
@@ -209,8 +208,7 @@ class Store::Shard {
   bool contains(KeyView key, TimePoint now) const {
     MutexLock lock(&mutex_);
     const auto found = index_.find(key);
-    return found != index_.end() && of_present_tenure(*found->item) &&
-           now < found->item->entry.expires;
+    return found != index_.end() && fresh(*found->item, now);
   }
 
   bool put(KeyView key, Entry entry, TimePoint now) {
@@ -238,28 +236,28 @@ class Store::Shard {
     return true;
   }
 
-  /// Of those of `keys` whose bit in `mine` is set.
-  void prefetch(std::span<const KeyView> keys, std::uint64_t mine) const {
-    // Each round's reads were asked for by the one before, so that their waits overlap.
-    MutexLock lock(&mutex_);
-    for_each_bit(mine, [&](std::size_t i)
-                           ABSL_NO_THREAD_SAFETY_ANALYSIS { index_.prefetch(Hash{keys[i].hash}); });
-    std::array<const Item*, kMostPrefetched> items;
-    std::uint64_t there = 0;
-    for_each_bit(mine, [&](std::size_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      const auto found = index_.find(Hash{keys[i].hash});
+  // The steps of Store::get_many, which holds the lock.
+  Mutex& mutex() ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
+  void prefetch_index(KeyView key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    index_.prefetch(key);
+    if (tenure_ != nullptr) tenure_->prefetch(key.slot());
+  }
+  /// An item with the key's hash, whose memory it does not touch. Null: there is none.
+  Item* find_by_hash(KeyView key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto found = index_.find(Hash{key.hash});
+    return found == index_.end() ? nullptr : found->item;
+  }
+  /// get() of the key, of which `item` has the hash. What has expired is left to the sweep.
+  void get_found(KeyView key, Item* item, TimePoint now, std::optional<Entry>& entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (item->key_bytes() != key.bytes) {
+      const auto found = index_.find(key);
       if (found == index_.end()) return;
-      items[i] = found->item;
-      there |= std::uint64_t{1} << i;
-      prefetch_bytes(items[i], sizeof(Item) + keys[i].bytes.size());
-    });
-    for_each_bit(there, [&](std::size_t i) {
-      const Value& value = items[i]->entry.value;
-      if (value.empty()) return;
-      // The count of the handles stands before the bytes.
-      prefetch_bytes(value.data() - kCountBytes,
-                     std::min<std::size_t>(value.size(), kPrefetchedValueBytes) + kCountBytes);
-    });
+      item = found->item;
+    }
+    if (!fresh(*item, now)) return;
+    queue_of(*item).touch(*item);
+    entry.emplace(item->entry);
   }
 
   bool erase(KeyView key) {
@@ -304,6 +302,9 @@ class Store::Shard {
     if (tenure_ == nullptr || item.entry.holding != Holding::owned) return true;
     const std::uint64_t epoch = tenure_->of(slot_of(item.hash));
     return epoch != 0 && epoch == item.entry.version.epoch;
+  }
+  bool fresh(const Item& item, TimePoint now) const {
+    return now < item.entry.expires && of_present_tenure(item);
   }
   std::uint64_t limit_for(Holding holding) const {
     return holding == Holding::mirror ? mirror_budget_ : budget_;
@@ -407,13 +408,13 @@ class Store::Shard {
   std::uint64_t rejected_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-Store::Store(const StoreOptions& options) : tenure_(options.tenure) {
+Store::Store(const StoreOptions& options) {
   const std::uint64_t shards =
       options.shards != 0
           ? options.shards
           : std::clamp<std::uint64_t>(std::bit_floor(options.budget_bytes / kMinShardBytes), 1,
                                       kMaxShards);
-  KITH_CHECK(std::has_single_bit(shards));
+  KITH_CHECK(std::has_single_bit(shards) && shards <= kMaxShards);
   KITH_CHECK(options.mirror_share >= 0 && options.mirror_share <= 1);
   const std::uint64_t budget = options.budget_bytes / shards;
   const auto mirror_budget =
@@ -437,27 +438,46 @@ bool Store::put(KeyView key, Entry entry, TimePoint now) {
   return shard_of(key).put(key, std::move(entry), now);
 }
 
-void Store::prefetch(std::span<const KeyView> keys) const {
-  while (keys.size() > kMostPrefetched) {
-    prefetch(keys.first(kMostPrefetched));
-    keys = keys.subspan(kMostPrefetched);
+void Store::get_many(std::span<const KeyView> keys, TimePoint now,
+                     std::span<std::optional<Entry>> entries) {
+  KITH_CHECK(keys.size() == entries.size());
+  for (std::size_t first = 0; first < keys.size(); first += kKeysAtOnce) {
+    const std::size_t count = std::min(kKeysAtOnce, keys.size() - first);
+    get_some(keys.subspan(first, count), now, entries.subspan(first, count));
   }
-  std::array<const Shard*, kMostPrefetched> shards;
+}
+
+// The set of locks is known only when it runs, which the analysis cannot follow.
+void Store::get_some(std::span<const KeyView> keys, TimePoint now,
+                     std::span<std::optional<Entry>> entries) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  std::array<Shard*, kKeysAtOnce> shards;
+  std::array<Item*, kKeysAtOnce> items;
+  std::uint64_t involved = 0;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    shards[i] = &shard_of(keys[i]);
-    if (tenure_ != nullptr) tenure_->prefetch(keys[i].slot());
+    const std::size_t shard = shard_index(keys[i]);
+    shards[i] = shards_[shard].get();
+    involved |= std::uint64_t{1} << shard;
+    entries[i].reset();
   }
-  std::uint64_t left =
-      keys.size() == kMostPrefetched ? ~std::uint64_t{0} : (std::uint64_t{1} << keys.size()) - 1;
-  while (left != 0) {
-    const Shard* const shard = shards[static_cast<std::size_t>(std::countr_zero(left))];
-    std::uint64_t mine = 0;
-    for_each_bit(left, [&](std::size_t i) {
-      if (shards[i] == shard) mine |= std::uint64_t{1} << i;
-    });
-    shard->prefetch(keys, mine);
-    left &= ~mine;
+  // In the order of the shards, as everybody does who takes several.
+  for_each_bit(involved, [&](std::size_t i) { shards_[i]->mutex().lock(); });
+  // Each round asks for the memory that the next one reads, so that the waits overlap.
+  for (std::size_t i = 0; i < keys.size(); ++i) shards[i]->prefetch_index(keys[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    items[i] = shards[i]->find_by_hash(keys[i]);
+    if (items[i] != nullptr) prefetch_bytes(items[i], sizeof(Item) + keys[i].bytes.size());
   }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (items[i] == nullptr || items[i]->entry.value.empty()) continue;
+    const Value& value = items[i]->entry.value;
+    // The count of the handles stands before the bytes.
+    prefetch_bytes(value.data() - kCountBytes,
+                   std::min<std::size_t>(value.size(), kPrefetchedValueBytes) + kCountBytes);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (items[i] != nullptr) shards[i]->get_found(keys[i], items[i], now, entries[i]);
+  }
+  for_each_bit(involved, [&](std::size_t i) { shards_[i]->mutex().unlock(); });
 }
 
 bool Store::erase(KeyView key) { return shard_of(key).erase(key); }
@@ -472,9 +492,9 @@ StoreStats Store::stats() const {
   return stats;
 }
 
-Store::Shard& Store::shard_of(KeyView key) const {
+std::size_t Store::shard_index(KeyView key) const {
   // Mixed, because the top bits are the same for all keys of a slot, and the index uses the low.
-  return *shards_[static_cast<std::size_t>(mix64(key.hash)) & (shards_.size() - 1)];
+  return static_cast<std::size_t>(mix64(key.hash)) & (shards_.size() - 1);
 }
 
 }  // namespace kith::store

@@ -24,7 +24,7 @@ struct StoreOptions {
   std::uint64_t budget_bytes = 64u << 20;
   /// Share of the budget that mirrors may take. They are given up first when it is exceeded.
   double mirror_share = 0.125;
-  /// Parts with a lock each; a power of two. Zero: chosen from the budget.
+  /// Parts with a lock each; a power of two, at most 64. Zero: chosen from the budget.
   std::size_t shards = 0;
   /// Owned entries count only for as long as the tenure lasts whose epoch is their version's. Null:
   /// for ever. Must outlive the store.
@@ -56,9 +56,10 @@ class Store {
   /// Whether get would find it. Not a use.
   bool contains(KeyView key, TimePoint now) const;
 
-  /// A hint that gets of these keys come next: brings index and entries into the processor's
-  /// caches, for all keys at the same time. Worth it from a few keys on. Not a use.
-  void prefetch(std::span<const KeyView> keys) const;
+  /// get() for each of the keys, into the entry of the same place: one lock for all of a shard's,
+  /// and the waits for memory overlap. Requires as many entries as keys.
+  void get_many(std::span<const KeyView> keys, TimePoint now,
+                std::span<std::optional<Entry>> entries);
 
   /// Inserts or replaces, evicting less popular entries. Entries whose value keeps more than twice
   /// its size of memory alive (a slice of a large buffer) are copied to memory of their own. False:
@@ -72,9 +73,11 @@ class Store {
 
  private:
   class Shard;
-  Shard& shard_of(KeyView key) const;
+  std::size_t shard_index(KeyView key) const;
+  Shard& shard_of(KeyView key) const { return *shards_[shard_index(key)]; }
+  void get_some(std::span<const KeyView> keys, TimePoint now,
+                std::span<std::optional<Entry>> entries);
 
-  const Tenure* tenure_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

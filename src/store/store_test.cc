@@ -130,21 +130,43 @@ TEST(Store, ServesGuestsAndMirrorsInAnyTenure) {
   }
 }
 
-TEST(Store, PrefetchChangesNothing) {
-  Subject subject;
+TEST(Store, GetsManyAsItGetsEach) {
+  StoreOptions options;
+  options.shards = 4;
+  Store store(options);
   std::vector<std::string> names;
   for (int i = 0; i < 200; ++i) names.push_back("key" + std::to_string(i));
-  for (int i = 0; i < 100; ++i) subject.put(names[static_cast<std::size_t>(i)], entry_of("value"));
   std::vector<KeyView> keys;
   for (const std::string& name : names) keys.push_back(KeyView::of(name));
-  const StoreStats before = subject.store.stats();
+  for (std::size_t i = 0; i < keys.size(); i += 2) {
+    Entry entry = entry_of(names[i]);
+    if (i % 3 == 0) entry.expires = at(5s);
+    store.put(keys[i], entry, at(0s));
+  }
+  keys.push_back(keys[0]);  // The same one twice.
+  std::vector<std::optional<Entry>> entries(keys.size(), entry_of("not asked for"));
 
-  subject.store.prefetch(keys);
+  store.get_many(keys, at(6s), entries);
 
-  EXPECT_EQ(subject.store.stats().entries, before.entries);
-  EXPECT_EQ(subject.store.stats().bytes, before.bytes);
-  EXPECT_TRUE(subject.get("key0"));
-  EXPECT_FALSE(subject.get("key150"));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::optional<Entry> one = store.get(keys[i], at(6s));
+    ASSERT_EQ(entries[i].has_value(), one.has_value()) << i;
+    if (one) {
+      EXPECT_EQ(entries[i]->value, one->value) << i;
+    }
+  }
+}
+
+TEST(Store, GetsManyKeysOfOneHashApart) {
+  Subject subject;
+  subject.store.put({"one", 42}, entry_of("1"), at(0s));
+  subject.store.put({"two", 42}, entry_of("2"), at(0s));
+  const std::vector<KeyView> keys = {{"two", 42}, {"none", 42}, {"one", 42}};
+  std::vector<std::optional<Entry>> entries(3);
+  subject.store.get_many(keys, at(0s), entries);
+  EXPECT_EQ(entries[0]->value.view(), "2");
+  EXPECT_FALSE(entries[1]);
+  EXPECT_EQ(entries[2]->value.view(), "1");
 }
 
 TEST(Store, HasNothingAtFirst) {

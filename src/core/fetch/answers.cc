@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace kith::fetch {
 
@@ -33,7 +34,7 @@ Answer answer_of(const Found& found) {
 }
 
 Send value_reply(NodeId to, wire::peer::RequestId request, ViewId view, std::uint8_t load_hint,
-                 const Found& found, TimePoint now) {
+                 const Found& found, Value value, TimePoint now) {
   wire::peer::ValueReply reply;
   reply.request = request;
   reply.view = short_id(view);
@@ -44,7 +45,7 @@ Send value_reply(NodeId to, wire::peer::RequestId request, ViewId view, std::uin
   reply.loaded = found.loaded;
   reply.version = found.entry.version;
   reply.ttl_ms = ttl_ms(found.entry, now);
-  reply.value = found.entry.value;
+  reply.value = std::move(value);
   return Send{to, std::move(reply)};
 }
 

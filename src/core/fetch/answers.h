@@ -26,9 +26,9 @@ struct Found {
 
 /// The answer to a user for an entry of this node's memory, or one just loaded here.
 Answer answer_of(const Found& found);
-/// The reply to another node's request.
+/// The reply to another node's request. `value` is the entry's.
 Send value_reply(NodeId to, wire::peer::RequestId request, ViewId view, std::uint8_t load_hint,
-                 const Found& found, TimePoint now);
+                 const Found& found, Value value, TimePoint now);
 /// The reply for a request that failed for good. The message is cut to what a frame carries.
 Send failure_reply(NodeId to, wire::peer::RequestId request, const Error& error);
 

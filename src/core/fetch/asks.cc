@@ -50,8 +50,9 @@ void Asks::join(KeyView key, Waiter waiter, TimePoint now, Actions& out) {
     return;
   }
   if (asks_.size() >= options_.max_asks) {
-    out.push_back(Complete{waiter.ticket, fail(ErrorCode::resource_exhausted,
-                                               "too many requests to other nodes are under way")});
+    out.emplace_back(Complete{
+        waiter.ticket,
+        fail(ErrorCode::resource_exhausted, "too many requests to other nodes are under way")});
     return;
   }
   Ask ask;
@@ -113,7 +114,7 @@ void Asks::send(Handle handle, NodeId target, bool guest, TimePoint now, Actions
   get.guest = guest;
   get.cache = cache_;
   get.key = ask.key.bytes.view();
-  out.push_back(Send{target, get, ask.key.bytes, ask.key.view().slot()});
+  out.emplace_back(Send{target, get, ask.key.bytes, ask.key.view().slot()});
   plan_hedge(handle, ask, now);
 }
 
@@ -127,7 +128,7 @@ void Asks::load_here(Handle handle, Flights::Role role, TimePoint now, Actions& 
       auto taken = waiters_.take(waiter);
       if (!taken) continue;
       if (entry) {
-        out.push_back(Complete{taken->ticket, answer_of(Found{*entry})});
+        out.emplace_back(Complete{taken->ticket, answer_of(Found{*entry})});
       } else {
         flights_.join(ask.key.view(), *std::move(taken), role, now, out);
       }
@@ -162,7 +163,7 @@ void Asks::on_reply(NodeId from, const wire::peer::ValueReply& reply, TimePoint 
   if (!reply.loaded) hedging_.answered(now - ask.sent);
   if (matched->hedged) {
     surroundings_.marks.hit(Mark::ask_hedge_won);
-    out.push_back(Send{ask.target, wire::peer::Cancel{ask.request}, {}, ask.key.view().slot()});
+    out.emplace_back(Send{ask.target, wire::peer::Cancel{ask.request}, {}, ask.key.view().slot()});
     end_hedge(ask, false, out);
   }
   mirror(ask, reply, now);
@@ -295,7 +296,8 @@ void Asks::end_request(Ask& ask) {
 void Asks::end_hedge(Ask& ask, bool cancel, Actions& out) {
   if (ask.hedge == 0) return;
   if (cancel) {
-    out.push_back(Send{ask.hedge_target, wire::peer::Cancel{ask.hedge}, {}, ask.key.view().slot()});
+    out.emplace_back(
+        Send{ask.hedge_target, wire::peer::Cancel{ask.hedge}, {}, ask.key.view().slot()});
   }
   by_request_.erase(ask.hedge);
   surroundings_.neighbours.request_ended(ask.hedge_target);
@@ -307,7 +309,7 @@ void Asks::complete(Handle handle, const Result<Answer>& result, TimePoint now, 
   end_request(ask);
   end_hedge(ask, true, out);
   for (const Waiters::Handle waiter : std::exchange(ask.now_served, {})) {
-    if (const auto taken = waiters_.take(waiter)) out.push_back(Complete{taken->ticket, result});
+    if (const auto taken = waiters_.take(waiter)) out.emplace_back(Complete{taken->ticket, result});
   }
   ask.living = 0;
   next_generation(handle, now, out);
@@ -376,7 +378,7 @@ void Asks::hedge(Handle handle, TimePoint now, Actions& out) {
     get.no_load = true;
     get.cache = cache_;
     get.key = ask.key.bytes.view();
-    out.push_back(Send{*other, get, ask.key.bytes, slot});
+    out.emplace_back(Send{*other, get, ask.key.bytes, slot});
     return;
   }
 }
@@ -391,7 +393,7 @@ void Asks::stop(const Error& error, Actions& out) {
     for (const auto* waiting : {&ask.now_served, &ask.next_served}) {
       for (const Waiters::Handle waiter : *waiting) {
         if (const auto taken = waiters_.take(waiter)) {
-          out.push_back(Complete{taken->ticket, tl::unexpected<Error>(error)});
+          out.emplace_back(Complete{taken->ticket, tl::unexpected<Error>(error)});
         }
       }
     }

@@ -32,9 +32,9 @@ Fetch::Fetch(CacheId cache, std::uint64_t id_base, const Options& options, Stora
 void Fetch::get(KeyView key, const Waiter& user, TimePoint now, Actions& out) {
   // The user looked into memory before; a fill may have come between.
   if (const auto entry = storage_.get(key, now)) {
-    out.push_back(Complete{user.ticket, answer_of(Found{*entry})});
+    out.emplace_back(Complete{user.ticket, answer_of(Found{*entry})});
   } else if (user.deadline <= now) {
-    out.push_back(Complete{user.ticket, tl::unexpected<Error>(timed_out(user))});
+    out.emplace_back(Complete{user.ticket, tl::unexpected<Error>(timed_out(user))});
   } else if (owns(key)) {
     flights_.join(key, user, Flights::Role::owner, now, out);
   } else {
@@ -46,7 +46,7 @@ void Fetch::withdraw(Ticket ticket, TimePoint now, Actions& out) {
   const auto handle = waiters_.find_withdrawable(ticket);
   if (!handle) return;
   remove(*handle, now, out);
-  out.push_back(Complete{ticket, fail(ErrorCode::cancelled, "the caller withdrew the request")});
+  out.emplace_back(Complete{ticket, fail(ErrorCode::cancelled, "the caller withdrew the request")});
 }
 
 void Fetch::refresh(KeyView key, TimePoint now, Actions& out) {
@@ -57,31 +57,46 @@ void Fetch::on_loaded(LoadId load, LoadOutcome outcome, TimePoint now, Actions& 
   flights_.on_loaded(load, std::move(outcome), now, out);
 }
 
-void Fetch::serve(NodeId caller, const wire::peer::Get& get, TimePoint now, Actions& out) {
+void Fetch::serve(NodeId caller, std::span<const wire::peer::Get* const> gets, TimePoint now,
+                  Actions& out) {
+  // Nothing that serving one of them does puts into the storage: loads answer later.
+  keys_.clear();
+  for (const wire::peer::Get* get : gets) keys_.push_back(KeyView::of(get->key));
+  entries_.resize(gets.size());
+  storage_.get_many(keys_, now, entries_);
+  for (std::size_t i = 0; i < gets.size(); ++i) {
+    serve(caller, *gets[i], keys_[i], entries_[i], now, out);
+  }
+  entries_.clear();
+}
+
+void Fetch::serve(NodeId caller, const wire::peer::Get& get, KeyView key,
+                  std::optional<Entry>& entry, TimePoint now, Actions& out) {
   using wire::peer::NotOwner;
-  const KeyView key = KeyView::of(get.key);
   const ViewId view = surroundings_.view->id();
   statistics_.served.add();
-  if (const auto entry = storage_.get(key, now); entry && may_serve(key, *entry, get)) {
-    out.push_back(value_reply(caller, get.request, view, flights_.load_hint(),
-                              Found{*entry, false, false, entry->holding != Holding::owned}, now));
+  if (entry && may_serve(key, *entry, get)) {
+    Value value = std::move(entry->value);
+    const Found found{*entry, false, false, entry->holding != Holding::owned};
+    out.emplace_back(
+        value_reply(caller, get.request, view, flights_.load_hint(), found, std::move(value), now));
     consider_refresh(key, *entry, now, out);
     return;
   }
   const bool owner = owns(key);
   if (get.no_load) {
-    out.push_back(Send{caller, wire::peer::Miss{get.request}});
+    out.emplace_back(Send{caller, wire::peer::Miss{get.request}});
     return;
   }
   if (surroundings_.draining) {
-    out.push_back(Send{caller, NotOwner{get.request, NotOwner::Reason::draining, view,
-                                        surroundings_.view->owner(key.slot())}});
+    out.emplace_back(Send{caller, NotOwner{get.request, NotOwner::Reason::draining, view,
+                                           surroundings_.view->owner(key.slot())}});
     return;
   }
   // A load that runs here is joined whoever owns the key: that cannot close a cycle, and saves one.
   if (!owner && !get.guest && !flights_.alive(key)) {
-    out.push_back(Send{caller, NotOwner{get.request, NotOwner::Reason::not_mine, view,
-                                        surroundings_.view->owner(key.slot())}});
+    out.emplace_back(Send{caller, NotOwner{get.request, NotOwner::Reason::not_mine, view,
+                                           surroundings_.view->owner(key.slot())}});
     return;
   }
   // Nobody waits any more, or the request is waiting here already.
@@ -130,7 +145,7 @@ void Fetch::on_deadline(TimePoint now, Actions& out) {
     const Error error = timed_out(*waiters_.find(*handle));
     const auto waiter = remove(*handle, now, out);
     // Another node watches its own clock: it needs no answer that comes too late.
-    if (!waiter->remote) out.push_back(Complete{waiter->ticket, tl::unexpected<Error>(error)});
+    if (!waiter->remote) out.emplace_back(Complete{waiter->ticket, tl::unexpected<Error>(error)});
   }
   flights_.on_deadline(now, out);
   asks_.on_deadline(now, out);

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/key.h"
@@ -39,7 +41,9 @@ class Fetch {
   void on_loaded(LoadId load, LoadOutcome outcome, TimePoint now, Actions& out);
 
   // Other nodes as callers.
-  void serve(NodeId caller, const wire::peer::Get& get, TimePoint now, Actions& out);
+  /// In the order of `gets`; all are looked up first, together.
+  void serve(NodeId caller, std::span<const wire::peer::Get* const> gets, TimePoint now,
+             Actions& out);
   void cancel(NodeId caller, wire::peer::RequestId request, TimePoint now, Actions& out);
   void on_caller_gone(NodeId caller, TimePoint now, Actions& out);
 
@@ -58,6 +62,8 @@ class Fetch {
   const Statistics& statistics() const { return statistics_; }
 
  private:
+  void serve(NodeId caller, const wire::peer::Get& get, KeyView key, std::optional<Entry>& entry,
+             TimePoint now, Actions& out);
   bool owns(KeyView key) const;
   /// Whether an entry of this node's memory may answer another node's request.
   bool may_serve(KeyView key, const Entry& entry, const wire::peer::Get& get) const;
@@ -74,6 +80,9 @@ class Fetch {
   Waiters waiters_;
   Flights flights_;
   Asks asks_;
+  /// Of serve(), kept for their memory.
+  std::vector<KeyView> keys_;
+  std::vector<std::optional<Entry>> entries_;
 };
 
 }  // namespace kith::fetch

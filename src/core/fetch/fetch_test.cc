@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/fetch/actions.h"
+#include "wire/peer/codec.h"
 
 namespace kith::fetch {
 namespace {
@@ -39,7 +40,10 @@ class MapStorage final : public Storage {
     if (found == entries.end() || found->second.stale_until <= now) return std::nullopt;
     return found->second;
   }
-  void prefetch(std::span<const KeyView>) override {}
+  void get_many(std::span<const KeyView> keys, TimePoint now,
+                std::span<std::optional<Entry>> found) override {
+    for (std::size_t i = 0; i < keys.size(); ++i) found[i] = get(keys[i], now);
+  }
   void put(KeyView key, Entry entry, TimePoint) override {
     entries[std::string(key.bytes)] = std::move(entry);
   }
@@ -89,7 +93,8 @@ class FetchTest : public testing::Test {
     get.cache = CacheId{9};
     get.key = key;
     if (change != nullptr) change(get);
-    fetch_.serve(caller, get, now, out_);
+    const Get* const one = &get;
+    fetch_.serve(caller, std::span(&one, 1), now, out_);
   }
   static LoadOutcome value(std::string text, std::optional<Duration> ttl = {}) {
     return LoadedValue{Value::adopt(std::move(text)), ttl, nullptr};
@@ -529,6 +534,55 @@ TEST_F(FetchTest, SecondGenerationGoesOnWhenTheFirstLeaves) {
   EXPECT_EQ(completed(2)->value->view(), "v");
 }
 
+TEST_F(FetchTest, NextRequestGoesOutBeforeTheCancelOfTheLast) {
+  const std::string key = key_with({"b:1"});
+  get(key, 1, 1s);
+  get(key, 2, 5s);
+  fetch_.on_deadline(kNow + 1s, out_);
+  std::vector<std::string_view> order;
+  for (const Send& send : of_type<Send>()) order.push_back(wire::peer::name_of(send.message));
+  EXPECT_EQ(order, (std::vector<std::string_view>{"Get", "Get", "Cancel"}))
+      << "else the owner has nobody to load for, for a moment";
+}
+
+TEST_F(FetchTest, LooksIntoMemoryBeforeItLoadsInAnothersPlace) {
+  const std::string key = key_with({"b:1", kSelf});
+  get(key, 1);
+  // Meanwhile this node stands in for others who noticed earlier that the owner is gone.
+  serve(kC, key, 3, [](Get& get) { get.guest = true; });
+  fetch_.on_loaded(started().load, value("v"), kNow, out_);
+  neighbours_.unreachable.insert(kB);
+  fetch_.on_unreachable(kB, kNow, out_);
+  EXPECT_EQ(completed(1)->value->view(), "v");
+  EXPECT_EQ(of_type<StartLoad>().size(), 1u);
+}
+
+TEST_F(FetchTest, RemoteCallerIsKeptAGraceBeyondItsBudget) {
+  const std::string key = key_with({kSelf});
+  serve(kB, key, 3, [](Get& get) { get.budget_us = 1'000'000; });
+  fetch_.on_deadline(kNow + 1s, out_);
+  EXPECT_TRUE(of_type<CancelLoad>().empty()) << "its request for others may be on the way";
+  fetch_.on_deadline(kNow + 1100ms, out_);
+  EXPECT_EQ(of_type<CancelLoad>().size(), 1u);
+}
+
+TEST_F(FetchTest, OthersJoinALoadOfAKeyThatIsNotOwned) {
+  const std::string key = key_with({"b:1", kSelf});
+  neighbours_.unreachable.insert(kB);
+  get(key, 1);
+  serve(kC, key, 3);
+  fetch_.on_loaded(started().load, value("v"), kNow, out_);
+  EXPECT_EQ(sent<ValueReply>().size(), 1u);
+  EXPECT_TRUE(sent<NotOwner>().empty());
+}
+
+TEST_F(FetchTest, NotFoundOfAStandInIsRememberedShortly) {
+  const std::string key = key_with({"b:1", kSelf});
+  serve(kC, key, 3, [](Get& get) { get.guest = true; });
+  fetch_.on_loaded(started().load, LoadedNothing{}, kNow, out_);
+  EXPECT_LE(storage_.entries[key].expires, kNow + 2500ms);
+}
+
 // --- Immutable caches.
 
 class ImmutableFetchTest : public FetchTest {
@@ -587,7 +641,8 @@ TEST_F(ImmutableFetchTest, SlowOwnerIsHedgedWithinTheBudget) {
   EXPECT_TRUE(sent<Get>()[1].second.no_load) << "a hedge must never start a load";
   fetch_.on_reply(kC, reply_to(sent<Get>()[1].second, "v"), kNow + 11ms, out_);
   EXPECT_EQ(completed(200)->value->view(), "v");
-  EXPECT_EQ(sent<Cancel>().size(), 1u);
+  ASSERT_EQ(sent<Cancel>().size(), 1u);
+  EXPECT_EQ(sent<Cancel>()[0].first, kB) << "the winner needs no cancel";
   EXPECT_EQ(neighbours_.expecting[kB], 0);
   EXPECT_EQ(neighbours_.expecting[kC], 0);
 }

@@ -128,7 +128,7 @@ void Flights::start(Handle handle, Flight& flight, TimePoint now, Actions& out) 
   by_load_.emplace(flight.load, handle);
   const TimePoint deadline = after(now, options_.load_timeout);
   deadlines_.push(deadline, flight.load);
-  out.push_back(StartLoad{cache_, flight.load, flight.key, deadline});
+  out.emplace_back(StartLoad{cache_, flight.load, flight.key, deadline});
 }
 
 Flights::Flight Flights::retire(Handle handle) {
@@ -179,7 +179,7 @@ void Flights::on_waiter_gone(std::uint64_t subject, TimePoint now, Actions& out)
     surroundings_.marks.hit(Mark::flight_last_waiter_left);
     statistics_.loads_cancelled.add();
     limiter_.abandoned();
-    out.push_back(CancelLoad{cache_, gone.load});
+    out.emplace_back(CancelLoad{cache_, gone.load});
   }
   pump(now, out);
 }
@@ -191,7 +191,7 @@ void Flights::on_deadline(TimePoint now, Actions& out) {
     surroundings_.marks.hit(Mark::flight_timed_out);
     Flight flight = retire(found->second);
     limiter_.finished(now - flight.started);
-    out.push_back(CancelLoad{cache_, flight.load});
+    out.emplace_back(CancelLoad{cache_, flight.load});
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(options_.load_timeout);
     fail(std::move(flight),
          Error{ErrorCode::loader_failed,
@@ -208,7 +208,7 @@ void Flights::stop(const Error& error, Actions& out) {
     const Flight flight = retire(handle);
     if (flight.loading) {
       limiter_.abandoned();
-      out.push_back(CancelLoad{cache_, flight.load});
+      out.emplace_back(CancelLoad{cache_, flight.load});
     }
     answer_all(flight, [&](const Waiter& waiter) {
       if (waiter.remote) {
@@ -254,7 +254,8 @@ void Flights::succeed(Flight flight, LoadedValue loaded, TimePoint now, Actions&
   Entry entry = entry_for(flight, now);
   entry.value = std::move(loaded.value);
   entry.tags = std::move(loaded.tags);
-  Duration ttl = loaded.ttl.value_or(options_.default_ttl);
+  // A loader may give any; what is not positive is not kept.
+  Duration ttl = std::max(loaded.ttl.value_or(options_.default_ttl), Duration::zero());
   const bool lasts = !loaded.ttl && ttl == Duration::zero();
   if (lasts) ttl = Duration::max();
   if (entry.holding == Holding::guest) ttl = std::min(ttl, options_.guest_ttl);
@@ -320,18 +321,18 @@ void Flights::answer_all(const Flight& flight, Ending&& ending) {
 
 void Flights::answer(const Waiter& waiter, const Found& found, TimePoint now, Actions& out) {
   if (waiter.remote) {
-    out.push_back(value_reply(waiter.caller, waiter.request, surroundings_.view->id(), load_hint(),
-                              found, now));
+    out.emplace_back(value_reply(waiter.caller, waiter.request, surroundings_.view->id(),
+                                 load_hint(), found, found.entry.value, now));
   } else {
-    out.push_back(Complete{waiter.ticket, answer_of(found)});
+    out.emplace_back(Complete{waiter.ticket, answer_of(found)});
   }
 }
 
 void Flights::answer(const Waiter& waiter, const Error& error, Actions& out) {
   if (waiter.remote) {
-    out.push_back(failure_reply(waiter.caller, waiter.request, error));
+    out.emplace_back(failure_reply(waiter.caller, waiter.request, error));
   } else {
-    out.push_back(Complete{waiter.ticket, tl::unexpected<Error>(error)});
+    out.emplace_back(Complete{waiter.ticket, tl::unexpected<Error>(error)});
   }
 }
 
@@ -340,7 +341,7 @@ void Flights::refuse_busy(const Waiter& waiter, Actions& out) {
   statistics_.refused_busy.add();
   if (waiter.remote) {
     constexpr std::uint32_t kRetryAfterUs = 20'000;
-    out.push_back(Send{waiter.caller, wire::peer::Busy{waiter.request, kRetryAfterUs}});
+    out.emplace_back(Send{waiter.caller, wire::peer::Busy{waiter.request, kRetryAfterUs}});
     return;
   }
   answer(waiter,
@@ -357,6 +358,7 @@ std::size_t Flights::last_resort_limit() const {
 
 std::uint8_t Flights::load_hint() const {
   const auto busy = static_cast<std::uint64_t>(limiter_.running()) + queued_;
+  if (busy == 0) return 0;
   return static_cast<std::uint8_t>(
       std::min<std::uint64_t>(255, busy * 255 / static_cast<std::uint64_t>(limiter_.limit())));
 }

@@ -24,7 +24,8 @@ class Storage {
   virtual std::optional<Entry> get(KeyView key, TimePoint now) = 0;
   virtual std::optional<Entry> get_stale(KeyView key, TimePoint now) = 0;
   virtual void put(KeyView key, Entry entry, TimePoint now) = 0;
-  virtual void prefetch(std::span<const KeyView> keys) = 0;
+  virtual void get_many(std::span<const KeyView> keys, TimePoint now,
+                        std::span<std::optional<Entry>> entries) = 0;
 };
 
 /// What the miss path knows of the other nodes.

@@ -21,7 +21,10 @@ class StoreStorage final : public fetch::Storage {
   void put(KeyView key, Entry entry, TimePoint now) override {
     store_.put(key, std::move(entry), now);
   }
-  void prefetch(std::span<const KeyView> keys) override { store_.prefetch(keys); }
+  void get_many(std::span<const KeyView> keys, TimePoint now,
+                std::span<std::optional<Entry>> entries) override {
+    store_.get_many(keys, now, entries);
+  }
 
  private:
   store::Store& store_;
@@ -50,7 +53,6 @@ class Node::Cache {
 
   CacheId id() const { return id_; }
   fetch::Fetch& fetch() { return fetch_; }
-  fetch::Storage& storage() { return storage_; }
 
  private:
   CacheId id_;
@@ -111,23 +113,28 @@ void Node::on_loaded(fetch::LoadId load, fetch::LoadOutcome outcome, TimePoint n
   }
 }
 
-void Node::expect(std::span<const wire::peer::Message> messages) {
+void Node::on_messages(NodeId from, std::span<const wire::peer::Message> messages, TimePoint now,
+                       fetch::Actions& out) {
   Cache* cache = nullptr;
-  const auto prefetch = [&] {
-    if (!expected_.empty()) cache->storage().prefetch(expected_);
-    expected_.clear();
+  const auto serve = [&] {
+    if (!gets_.empty()) cache->fetch().serve(from, gets_, now, out);
+    gets_.clear();
   };
   for (const wire::peer::Message& message : messages) {
     const auto* get = std::get_if<wire::peer::Get>(&message);
-    if (get == nullptr) continue;
-    if (cache == nullptr || cache->id() != get->cache) {
-      prefetch();
-      cache = find(get->cache);
+    if (get != nullptr && cache != nullptr && cache->id() == get->cache) {
+      gets_.push_back(get);
+      continue;
     }
-    if (cache == nullptr) continue;
-    expected_.push_back(KeyView::of(get->key));
+    serve();
+    cache = get == nullptr ? nullptr : find(get->cache);
+    if (cache != nullptr) {
+      gets_.push_back(get);
+    } else {
+      on_message(from, message, now, out);
+    }
   }
-  prefetch();
+  serve();
 }
 
 void Node::on_message(NodeId from, const wire::peer::Message& message, TimePoint now,
@@ -145,7 +152,7 @@ void Node::on_message(NodeId from, const wire::peer::Message& message, TimePoint
 }
 
 void Node::handle(NodeId from, const wire::peer::Ping& ping, TimePoint, fetch::Actions& out) {
-  out.push_back(fetch::Send{from, wire::peer::Pong{ping.request}});
+  out.emplace_back(fetch::Send{from, wire::peer::Pong{ping.request}});
 }
 
 void Node::handle(NodeId from, const wire::peer::Pong&, TimePoint now, fetch::Actions&) {
@@ -155,11 +162,12 @@ void Node::handle(NodeId from, const wire::peer::Pong&, TimePoint now, fetch::Ac
 void Node::handle(NodeId from, const wire::peer::Get& get, TimePoint now, fetch::Actions& out) {
   using wire::peer::NotOwner;
   if (Cache* cache = find(get.cache)) {
-    cache->fetch().serve(from, get, now, out);
+    const wire::peer::Get* const one = &get;
+    cache->fetch().serve(from, std::span(&one, 1), now, out);
     return;
   }
-  out.push_back(fetch::Send{from, NotOwner{get.request, NotOwner::Reason::unknown_cache,
-                                           surroundings_.view->id(), surroundings_.self}});
+  out.emplace_back(fetch::Send{from, NotOwner{get.request, NotOwner::Reason::unknown_cache,
+                                              surroundings_.view->id(), surroundings_.self}});
 }
 
 void Node::handle(NodeId from, const wire::peer::Cancel& cancel, TimePoint now,
@@ -238,16 +246,16 @@ void Node::apply(const std::vector<membership::LivenessEvent>& events, TimePoint
   for (const auto& event : events) {
     switch (event.kind) {
       case Kind::ping:
-        out.push_back(fetch::Send{event.node, wire::peer::Ping{}});
+        out.emplace_back(fetch::Send{event.node, wire::peer::Ping{}});
         break;
       case Kind::back:
-        out.push_back(fetch::PeerChanged{event.node, true});
+        out.emplace_back(fetch::PeerChanged{event.node, true});
         break;
       case Kind::lost_by_silence:
-        out.push_back(fetch::DropLink{event.node});
+        out.emplace_back(fetch::DropLink{event.node});
         [[fallthrough]];
       case Kind::lost_by_link:
-        out.push_back(fetch::PeerChanged{event.node, false});
+        out.emplace_back(fetch::PeerChanged{event.node, false});
         for (const auto& cache : caches_) cache->fetch().on_unreachable(event.node, now, out);
         break;
     }

@@ -83,9 +83,9 @@ class Node final : private fetch::Neighbours {
                  fetch::Actions& out);
 
   // From the other nodes' side.
-  /// A hint that these messages come next: brings what they ask for into the processor's caches,
-  /// see Storage::prefetch. Changes nothing.
-  void expect(std::span<const wire::peer::Message> messages);
+  /// on_message() for each; requests for one cache are looked up together.
+  void on_messages(NodeId from, std::span<const wire::peer::Message> messages, TimePoint now,
+                   fetch::Actions& out);
   void on_message(NodeId from, const wire::peer::Message& message, TimePoint now,
                   fetch::Actions& out);
   /// The connection that this node dialed to `node` is ready, or gone (or could not be made).
@@ -142,8 +142,8 @@ class Node final : private fetch::Neighbours {
   /// In the order of opening; a cache's place is the ordinal in its request and load ids.
   std::vector<std::unique_ptr<Cache>> caches_;
   std::vector<membership::LivenessEvent> events_;
-  /// Of expect(), kept for its memory.
-  std::vector<KeyView> expected_;
+  /// Of on_messages(), kept for its memory.
+  std::vector<const wire::peer::Get*> gets_;
 };
 
 }  // namespace kith::core

@@ -281,7 +281,7 @@ class RawPeer {
       const Result<bool> complete = reader_.next(frame);
       if (!complete) return std::nullopt;
       if (*complete) {
-        auto message = wire::peer::decode(frame.header, frame.body);
+        auto message = wire::peer::decode(frame.header, frame.share());
         EXPECT_TRUE(message);
         return *message;
       }

@@ -52,11 +52,12 @@ class Worker::Caller final : public Connection::Listener {
   const std::string& name() const { return name_; }
 
  private:
-  void on_coming(std::span<const wire::peer::Message> messages) override {
-    worker_.core_.expect(messages);
+  std::size_t on_messages(std::span<const wire::peer::Message> messages) override {
+    worker_.on_caller_messages(id_, messages);
+    return messages.size();
   }
   void on_message(const wire::peer::Message& message) override {
-    worker_.on_caller_message(id_, message);
+    worker_.on_caller_messages(id_, std::span(&message, 1));
   }
   void on_closed(std::string_view why) override { worker_.on_caller_closed(id_, why); }
 
@@ -340,14 +341,13 @@ void Worker::on_peer_message(NodeId node, const wire::peer::Message& message) {
   });
 }
 
-void Worker::on_caller_message(CallerId caller, const wire::peer::Message& message) {
-  if (!is_request(message)) {
-    on_caller_closed(caller, "it sent what is no request");
-    return;
-  }
+void Worker::on_caller_messages(CallerId caller, std::span<const wire::peer::Message> messages) {
+  const auto wrong = std::find_if_not(messages.begin(), messages.end(), is_request);
+  const auto right = messages.first(static_cast<std::size_t>(wrong - messages.begin()));
   feed([&](core::Node& core, TimePoint now, fetch::Actions& out) {
-    core.on_message(NodeId{caller}, message, now, out);
+    core.on_messages(NodeId{caller}, right, now, out);
   });
+  if (right.size() < messages.size()) on_caller_closed(caller, "it sent what is no request");
 }
 
 void Worker::on_caller_closed(CallerId id, std::string_view why) {

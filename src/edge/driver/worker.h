@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -120,7 +121,7 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   void on_peer_down(NodeId node) override;
   void on_peer_trouble(const std::string& name, const Link::Down& down) override;
   void on_peer_message(NodeId node, const wire::peer::Message& message) override;
-  void on_caller_message(CallerId caller, const wire::peer::Message& message);
+  void on_caller_messages(CallerId caller, std::span<const wire::peer::Message> messages);
   void on_caller_closed(CallerId caller, std::string_view why);
   std::string name_of(NodeId node) const;
 

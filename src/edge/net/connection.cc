@@ -30,10 +30,8 @@ namespace {
 /// Stretches of bytes per system call; Asio passes on no more.
 constexpr std::size_t kPartsPerWrite = 64;
 
-/// Messages decoded before the first of them is handed on, so that the reader may prepare for all.
-constexpr std::size_t kMessagesPerBatch = 32;
-/// Fewer are not worth preparing for.
-constexpr std::size_t kWorthPreparing = 4;
+/// Messages decoded and handed on together.
+constexpr std::size_t kMessagesPerBatch = 64;
 
 /// Larger values keep at most eight times their size alive.
 constexpr std::size_t kSmallValueBytes = FrameReader::kChunkBytes / 8;
@@ -96,10 +94,9 @@ struct Connection::Impl final : FlushQueue::Item, std::enable_shared_from_this<I
   Listener& listener;
   FlushQueue& queue;
   FrameReader reader;
-  /// Decoded messages, and the memory that they borrow. From `delivered` on they were not handed
+  /// Decoded messages, which borrow the reader's memory. From `delivered` on they are to be handed
   /// on.
   std::vector<wire::peer::Message> messages;
-  std::vector<Value> bodies;
   std::size_t delivered = 0;
   /// Why nothing more can be decoded.
   std::string broken;
@@ -156,7 +153,7 @@ SocketHandle Connection::detach() {
   const int descriptor = impl.socket.release(error);
   if (error) return SocketHandle();
   SocketHandle socket(descriptor);
-  const bool sent_more = impl.delivered < impl.messages.size() || !impl.broken.empty() ||
+  const bool sent_more = impl.delivered + 1 < impl.messages.size() || !impl.broken.empty() ||
                          impl.reader.has_partial_frame();
   return sent_more ? SocketHandle() : std::move(socket);
 }
@@ -188,23 +185,24 @@ void Connection::Impl::dispatch() {
 /// Decodes the next messages of those received. False: there are none.
 bool Connection::Impl::decode_some() {
   messages.clear();
-  bodies.clear();
   delivered = 0;
   FrameReader::Frame frame;
   while (broken.empty() && messages.size() < kMessagesPerBatch) {
     const Result<bool> complete = reader.next(frame);
     if (!complete) {
       broken = complete.error().message;
-    } else if (!*complete) {
       break;
-    } else if (auto message = wire::peer::decode(frame.header, frame.body)) {
-      messages.push_back(*std::move(message));
-      bodies.push_back(std::move(frame.body));
-    } else if (message.error().code != ErrorCode::unimplemented) {
-      broken = message.error().message;
     }
+    if (!*complete) break;
+    const Result<void> read =
+        wire::peer::decode_into(messages.emplace_back(), frame.header, frame.body, *frame.memory);
+    if (read) {
+      detach_small_value(messages.back());
+      continue;
+    }
+    messages.pop_back();
+    if (read.error().code != ErrorCode::unimplemented) broken = read.error().message;
   }
-  if (messages.size() >= kWorthPreparing) listener.on_coming(messages);
   return !messages.empty();
 }
 
@@ -216,10 +214,10 @@ bool Connection::Impl::deliver() {
       enqueue();
       return false;
     }
-    wire::peer::Message& message = messages[delivered++];
-    detach_small_value(message);
-    listener.on_message(message);
+    const auto rest = std::span<const wire::peer::Message>(messages).subspan(delivered);
+    const std::size_t taken = listener.on_messages(rest);
     if (closed) return false;
+    delivered += taken;
   }
   return true;
 }

@@ -25,8 +25,12 @@ class Connection {
   class Listener {
    public:
     virtual ~Listener() = default;
-    /// Several messages have come; on_message follows for each, unless the connection ends before.
-    virtual void on_coming(std::span<const wire::peer::Message>) {}
+    /// Messages that have come together, at least one. Takes at least the first of them, and
+    /// returns how many. Their borrowed bytes are valid for the call.
+    virtual std::size_t on_messages(std::span<const wire::peer::Message> messages) {
+      on_message(messages.front());
+      return 1;
+    }
     /// The message's borrowed bytes are valid for the call.
     virtual void on_message(const wire::peer::Message& message) = 0;
     /// It broke, or the peer closed it or sent what is no frame. At most once, the last call, and

@@ -25,6 +25,7 @@ std::span<std::byte> FrameReader::space() {
   if (direct_ != nullptr) {
     return {direct_ + direct_filled_, direct_body_.size() - direct_filled_};
   }
+  direct_body_ = Value();
   if (begin_ == end_ && chunk_.unique()) begin_ = end_ = 0;
   // After next() the frame at begin_ is one that a chunk can hold.
   const std::size_t whole = kHeaderBytes + (header_ ? header_->body_bytes : 0);
@@ -64,7 +65,8 @@ Result<bool> FrameReader::next(Frame& frame) {
     if (direct_filled_ < direct_body_.size()) return false;
     direct_ = nullptr;
     frame.header = direct_header_;
-    frame.body = std::move(direct_body_);
+    frame.body = direct_body_.bytes();
+    frame.memory = &direct_body_;
     return true;
   }
 
@@ -85,7 +87,8 @@ Result<bool> FrameReader::next(Frame& frame) {
   const std::size_t body_bytes = header_->body_bytes;
   if (received >= kHeaderBytes + body_bytes) {
     frame.header = header_bytes;
-    frame.body = chunk_.slice(begin_ + kHeaderBytes, body_bytes);
+    frame.body = {memory_ + begin_ + kHeaderBytes, body_bytes};
+    frame.memory = &chunk_;
     begin_ += kHeaderBytes + body_bytes;
     header_.reset();
     return true;

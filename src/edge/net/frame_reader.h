@@ -23,9 +23,16 @@ namespace kith::edge {
 class FrameReader {
  public:
   struct Frame {
-    /// Valid until the next call of the reader.
+    /// Both valid until space() is called.
     std::span<const std::byte> header;
-    Value body;
+    std::span<const std::byte> body;
+    /// What the body lies in. As long valid.
+    const Value* memory = nullptr;
+
+    /// A handle to the body that keeps its memory alive.
+    Value share() const {
+      return memory->slice(static_cast<std::size_t>(body.data() - memory->data()), body.size());
+    }
   };
 
   /// Frames with longer bodies are ill-formed.

@@ -77,7 +77,7 @@ void expect_values_through(const std::vector<Value>& values,
       ASSERT_TRUE(complete) << complete.error();
       if (!*complete) break;
       headers.emplace_back(reinterpret_cast<const char*>(frame.header.data()), frame.header.size());
-      bodies.push_back(frame.body);
+      bodies.push_back(frame.share());
     }
   }
 

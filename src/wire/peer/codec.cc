@@ -5,6 +5,7 @@
 #include <bit>
 #include <concepts>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -283,9 +284,11 @@ class Encoder {
 // A frame whose length and checksums are right, and whose fields are still to be read.
 struct Frame {
   const char* header;
-  const Value& body;
+  std::string_view body;
+  /// What the body lies in.
+  const Value& memory;
 
-  std::string_view bytes() const { return body.view(); }
+  std::string_view bytes() const { return body; }
   std::uint8_t flags() const { return load<std::uint8_t>(header + kFlagsAt); }
   std::uint8_t hint() const { return load<std::uint8_t>(header + kHintAt); }
   std::uint8_t code() const { return load<std::uint8_t>(header + kCodeAt); }
@@ -304,11 +307,11 @@ bool take_name(std::string_view& bytes, std::string_view& name) {
   return true;
 }
 
-Result<Message> decode_hello(const Frame& frame) {
+Result<void> decode_hello(const Frame& frame, Message& into) {
   std::string_view bytes = frame.bytes();
   if (bytes.size() < kHelloFixedBytes) return ill_formed("Hello is too short");
   if (!bytes.starts_with(kMagic)) return ill_formed("Hello without the magic bytes");
-  Hello hello;
+  auto& hello = into.emplace<Hello>();
   hello.oldest_version = load<std::uint16_t>(bytes.data() + 4);
   hello.newest_version = load<std::uint16_t>(bytes.data() + 6);
   hello.slice = load<std::uint16_t>(bytes.data() + 8);
@@ -319,14 +322,14 @@ Result<Message> decode_hello(const Frame& frame) {
   bytes.remove_prefix(kHelloFixedBytes);
   if (!take_name(bytes, hello.name)) return ill_formed("Hello with a damaged name");
   if (!take_name(bytes, hello.target)) return ill_formed("Hello with a damaged target");
-  return Message(hello);
+  return {};
 }
 
-Result<Message> decode_hello_ok(const Frame& frame) {
+Result<void> decode_hello_ok(const Frame& frame, Message& into) {
   std::string_view bytes = frame.bytes();
   if (bytes.size() < kHelloOkFixedBytes) return ill_formed("HelloOk is too short");
   if (!bytes.starts_with(kMagic)) return ill_formed("HelloOk without the magic bytes");
-  HelloOk hello;
+  auto& hello = into.emplace<HelloOk>();
   hello.version = load<std::uint16_t>(bytes.data() + 4);
   hello.slices = load<std::uint16_t>(bytes.data() + 6);
   hello.boot = BootId{load<std::uint64_t>(bytes.data() + 8)};
@@ -335,16 +338,16 @@ Result<Message> decode_hello_ok(const Frame& frame) {
   }
   bytes.remove_prefix(kHelloOkFixedBytes);
   if (!take_name(bytes, hello.name)) return ill_formed("HelloOk with a damaged name");
-  return Message(hello);
+  return {};
 }
 
-Result<Message> decode_get(const Frame& frame) {
+Result<void> decode_get(const Frame& frame, Message& into) {
   const std::string_view bytes = frame.bytes();
   const bool traced = (frame.flags() & kFlagTraced) != 0;
   const std::size_t key_at = 8 + (traced ? kTraceBytes : 0);
   if (bytes.size() <= key_at) return ill_formed("Get without a key");
   if (bytes.size() - key_at > kMaxWireKeyBytes) return ill_formed("Get with too long a key");
-  Get get;
+  auto& get = into.emplace<Get>();
   get.request = frame.request();
   get.view = frame.view();
   get.budget_us = frame.time();
@@ -354,14 +357,13 @@ Result<Message> decode_get(const Frame& frame) {
   get.cache = CacheId{load<std::uint64_t>(bytes.data())};
   if (traced) std::memcpy(get.trace.emplace().data(), bytes.data() + 8, kTraceBytes);
   get.key = bytes.substr(key_at);
-  return Message(get);
+  return {};
 }
 
-Result<Message> decode_value(const Frame& frame) {
+Result<void> decode_value(const Frame& frame, Message& into) {
   const std::string_view bytes = frame.bytes();
   if (bytes.size() < kValueFieldBytes) return ill_formed("ValueReply is too short");
-  Result<Message> result(tl::in_place, std::in_place_type<ValueReply>);
-  auto& reply = *std::get_if<ValueReply>(&*result);
+  auto& reply = into.emplace<ValueReply>();
   reply.request = frame.request();
   reply.view = frame.view();
   reply.load_hint = frame.hint();
@@ -375,14 +377,16 @@ Result<Message> decode_value(const Frame& frame) {
   if (reply.negative && bytes.size() > kValueFieldBytes) {
     return ill_formed("ValueReply that is negative and has a value");
   }
-  reply.value = frame.body.slice(kValueFieldBytes, bytes.size() - kValueFieldBytes);
-  return result;
+  const auto* value = reinterpret_cast<const std::byte*>(bytes.data()) + kValueFieldBytes;
+  reply.value = frame.memory.slice(static_cast<std::size_t>(value - frame.memory.data()),
+                                   bytes.size() - kValueFieldBytes);
+  return {};
 }
 
-Result<Message> decode_not_owner(const Frame& frame) {
+Result<void> decode_not_owner(const Frame& frame, Message& into) {
   const std::string_view bytes = frame.bytes();
   if (bytes.size() < kNotOwnerBytes) return ill_formed("NotOwner is too short");
-  NotOwner answer;
+  auto& answer = into.emplace<NotOwner>();
   answer.request = frame.request();
   // A reason of a later version reads as the mildest one: follow the hint.
   if (frame.code() <= static_cast<std::uint8_t>(NotOwner::Reason::draining)) {
@@ -390,7 +394,7 @@ Result<Message> decode_not_owner(const Frame& frame) {
   }
   answer.view = ViewId{load<std::uint64_t>(bytes.data())};
   answer.hint = NodeId{load<std::uint64_t>(bytes.data() + 8)};
-  return Message(answer);
+  return {};
 }
 
 // A code of a later version reads as gRPC's UNKNOWN, whose number ours shares.
@@ -399,13 +403,13 @@ ErrorCode error_code(std::uint8_t number) {
   return to_string(code) == "unknown" ? ErrorCode::outcome_unknown : code;
 }
 
-Result<Message> decode_failure(const Frame& frame) {
-  Failure failure;
+Result<void> decode_failure(const Frame& frame, Message& into) {
+  auto& failure = into.emplace<Failure>();
   failure.request = frame.request();
   failure.code = error_code(frame.code());
   failure.state_changed = (frame.flags() & kFlagStateChanged) != 0;
   failure.message = frame.bytes().substr(0, kMaxFailureMessageBytes);
-  return Message(failure);
+  return {};
 }
 
 }  // namespace
@@ -430,9 +434,12 @@ Result<Header> decode_header(std::span<const std::byte> bytes) {
   return head;
 }
 
-Result<Message> decode(std::span<const std::byte> header, const Value& body) {
+Result<void> decode_into(Message& into, std::span<const std::byte> header,
+                         std::span<const std::byte> body, const Value& memory) {
   KITH_CHECK(header.size() >= kHeaderBytes);
-  const Frame frame{reinterpret_cast<const char*>(header.data()), body};
+  const Frame frame{reinterpret_cast<const char*>(header.data()),
+                    {reinterpret_cast<const char*>(body.data()), body.size()},
+                    memory};
   if (body.size() != load<std::uint32_t>(frame.header)) {
     return ill_formed("frame body of another length than its header says");
   }
@@ -448,30 +455,43 @@ Result<Message> decode(std::span<const std::byte> header, const Value& body) {
   }
   switch (type) {
     case kHello:
-      return decode_hello(frame);
+      return decode_hello(frame, into);
     case kHelloOk:
-      return decode_hello_ok(frame);
+      return decode_hello_ok(frame, into);
     case kPing:
-      return Message(Ping{frame.request()});
+      into.emplace<Ping>(Ping{frame.request()});
+      return {};
     case kPong:
-      return Message(Pong{frame.request()});
+      into.emplace<Pong>(Pong{frame.request()});
+      return {};
     case kGet:
-      return decode_get(frame);
+      return decode_get(frame, into);
     case kCancel:
-      return Message(Cancel{frame.request()});
+      into.emplace<Cancel>(Cancel{frame.request()});
+      return {};
     case kValueReply:
-      return decode_value(frame);
+      return decode_value(frame, into);
     case kMiss:
-      return Message(Miss{frame.request()});
+      into.emplace<Miss>(Miss{frame.request()});
+      return {};
     case kNotOwner:
-      return decode_not_owner(frame);
+      return decode_not_owner(frame, into);
     case kBusy:
-      return Message(Busy{frame.request(), frame.time()});
+      into.emplace<Busy>(Busy{frame.request(), frame.time()});
+      return {};
     case kFailure:
-      return decode_failure(frame);
+      return decode_failure(frame, into);
     default:
       return fail(ErrorCode::unimplemented, "frame of an unknown type");
   }
+}
+
+Result<Message> decode(std::span<const std::byte> header, const Value& body) {
+  Result<Message> message(tl::in_place);
+  if (Result<void> read = decode_into(*message, header, body.bytes(), body); !read) {
+    return tl::unexpected<Error>(std::move(read).error());
+  }
+  return message;
 }
 
 Value encode(const Message& message, std::string& out, std::size_t inline_bytes, bool checked) {

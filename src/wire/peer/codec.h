@@ -48,6 +48,10 @@ Result<Header> decode_header(std::span<const std::byte> bytes);
 /// invalid_argument (damaged or ill-formed; the connection cannot be trusted any more),
 /// unimplemented (a type of a later version: skip the frame).
 Result<Message> decode(std::span<const std::byte> header, const Value& body);
+/// As decode, in place, for a body that lies in `memory`, of which the message's value becomes a
+/// slice. After an error `into` is some message or other.
+Result<void> decode_into(Message& into, std::span<const std::byte> header,
+                         std::span<const std::byte> body, const Value& memory);
 
 /// Appends a frame to `out`, up to its payload. Returns the payload that must follow, a handle to
 /// the message's value: empty when the frame is complete. Values of at most `inline_bytes` are
