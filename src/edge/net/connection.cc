@@ -31,7 +31,7 @@ namespace {
 constexpr std::size_t kPartsPerWrite = 64;
 
 /// Messages decoded and handed on together.
-constexpr std::size_t kMessagesPerBatch = 64;
+constexpr std::size_t kMessagesPerBatch = 32;
 
 /// Larger values keep at most eight times their size alive.
 constexpr std::size_t kSmallValueBytes = FrameReader::kChunkBytes / 8;
