@@ -143,23 +143,28 @@ struct LoaderPool::State {
   }
 };
 
-/// An async loader's way back.
+/// An async loader's way back. It does not keep the pool: a loader may keep its replies for ever,
+/// and the pool keeps the loader.
 class LoaderPool::Reply final : public LoadReply::Sink {
  public:
-  Reply(std::shared_ptr<State> state, fetch::LoadId load) : state_(std::move(state)), load_(load) {}
+  Reply(std::weak_ptr<State> state, fetch::LoadId load) : state_(std::move(state)), load_(load) {}
   ~Reply() override {
     if (!answered_.load()) {
-      state_->deliver(load_, loader_failed("the loader dropped its LoadReply without an answer"));
+      deliver(loader_failed("the loader dropped its LoadReply without an answer"));
     }
   }
   void answer(LoadResult result) override {
     answered_.store(true);
     // A second answer finds no load and is counted by the cache.
-    state_->deliver(load_, outcome_of(std::move(result)));
+    deliver(outcome_of(std::move(result)));
   }
 
  private:
-  std::shared_ptr<State> state_;
+  void deliver(fetch::LoadOutcome outcome) {
+    if (const auto state = state_.lock()) state->deliver(load_, std::move(outcome));
+  }
+
+  std::weak_ptr<State> state_;
   fetch::LoadId load_;
   std::atomic<bool> answered_{false};
 };
