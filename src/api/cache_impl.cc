@@ -3,6 +3,8 @@
 
 #include <semaphore.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
 #include <stop_token>
@@ -57,7 +59,8 @@ class BlockingCall final : public edge::Call {
   }
 
   Parking* parking = nullptr;
-  Result<fetch::Answer> result = fail(ErrorCode::internal, "the request has no result");
+  /// Of no use before done().
+  Result<fetch::Answer> result;
 };
 
 Answer to_answer(fetch::Answer&& answer) {
@@ -216,46 +219,60 @@ std::vector<Result<std::optional<Value>>> CacheImpl::get_many(std::span<const st
                                                               const GetOptions& options) {
   using One = Result<std::optional<Value>>;
   std::vector<One> results(keys.size(), One(std::nullopt));
-  std::vector<BlockingCall> calls(keys.size());
-  // Only a request with an owner of its own may be withdrawn: see AsyncCall.
-  std::vector<std::shared_ptr<AsyncCall>> withdrawable;
-  std::vector<edge::Call*> misses;
-  Parking& parking = Parking::of_this_thread();
   const TimePoint now = edge::Driver::now();
+  std::vector<KeyView> hashed;
+  /// Of each of `hashed`: its place in `keys`.
+  std::vector<std::size_t> places;
+  hashed.reserve(keys.size());
+  places.reserve(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (auto valid = validate_get(keys[i], options); !valid) {
       results[i] = refused(std::move(valid).error());
-      continue;
+    } else {
+      hashed.push_back(KeyView::of(keys[i]));
+      places.push_back(i);
     }
-    const KeyView key = KeyView::of(keys[i]);
-    if (auto answer = hit(key, now)) {
-      results[i] = std::move(answer->value);
-      continue;
+  }
+  std::vector<std::size_t> missing;  // Places in `hashed`.
+  hits(hashed, now, [&](std::size_t i, std::optional<Answer> answer) {
+    if (answer) {
+      results[places[i]] = std::move(answer->value);
+    } else {
+      missing.push_back(i);
     }
-    if (engine_->driver->on_loop_thread()) {
-      results[i] = refused(on_loop_thread_error());
-      continue;
-    }
+  });
+  if (missing.empty()) return results;
+  if (engine_->driver->on_loop_thread()) {
+    for (const std::size_t i : missing) results[places[i]] = refused(on_loop_thread_error());
+    return results;
+  }
+
+  Parking& parking = Parking::of_this_thread();
+  std::vector<edge::Call*> calls;
+  std::vector<BlockingCall> blocking(options.stop.stop_possible() ? 0 : missing.size());
+  // Only a request with an owner of its own may be withdrawn: see AsyncCall.
+  std::vector<std::shared_ptr<AsyncCall>> withdrawable;
+  for (std::size_t n = 0; n < missing.size(); ++n) {
+    const KeyView key = hashed[missing[n]];
     if (options.stop.stop_possible()) {
-      const auto take = [&parking, &result = results[i]](Result<Answer> answer) {
+      const auto take = [&parking, &result = results[places[missing[n]]]](Result<Answer> answer) {
         result = value_of(std::move(answer));
         parking.leave();
       };
       withdrawable.push_back(make_call(take, key, now, options));
-      misses.push_back(withdrawable.back().get());
-      continue;
+      calls.push_back(withdrawable.back().get());
+    } else {
+      prepare(blocking[n], key, now, options);
+      blocking[n].parking = &parking;
+      calls.push_back(&blocking[n]);
     }
-    prepare(calls[i], key, now, options);
-    calls[i].parking = &parking;
-    misses.push_back(&calls[i]);
   }
-  if (misses.empty()) return results;
-  parking.expect(static_cast<std::uint32_t>(misses.size()));
-  engine_->driver->get_many(misses);
+  parking.expect(static_cast<std::uint32_t>(calls.size()));
+  engine_->driver->get_many(calls);
   for (const auto& call : withdrawable) call->watch(options.stop, call);
   parking.wait();
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (calls[i].parking != nullptr) results[i] = value_of(ended(std::move(calls[i].result)));
+  for (std::size_t n = 0; n < blocking.size(); ++n) {
+    results[places[missing[n]]] = value_of(ended(std::move(blocking[n].result)));
   }
   return results;
 }
@@ -284,20 +301,40 @@ std::optional<Answer> CacheImpl::hit(KeyView key, TimePoint now) {
   if (engine_->stopped.load(std::memory_order_relaxed)) return std::nullopt;
   auto entry = store_.get(key, now);
   if (!entry) return std::nullopt;
-  const bool owned = entry->holding == Holding::owned;
-  if (owned && entry->expires != TimePoint::max()) {
+  return hit(key, *std::move(entry), now);
+}
+
+template <class Fn>
+void CacheImpl::hits(std::span<const KeyView> keys, TimePoint now, Fn&& fn) {
+  constexpr std::size_t kAtOnce = 32;
+  std::array<std::optional<Entry>, kAtOnce> entries;
+  const bool stopped = engine_->stopped.load(std::memory_order_relaxed);
+  for (std::size_t first = 0; first < keys.size(); first += kAtOnce) {
+    const std::size_t count = std::min(kAtOnce, keys.size() - first);
+    if (!stopped) store_.get_many(keys.subspan(first, count), now, std::span(entries).first(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      std::optional<Answer> answer;
+      if (entries[i]) answer = hit(keys[first + i], *std::move(entries[i]), now);
+      fn(first + i, std::move(answer));
+    }
+  }
+}
+
+Answer CacheImpl::hit(KeyView key, Entry&& entry, TimePoint now) {
+  const bool owned = entry.holding == Holding::owned;
+  if (owned && entry.expires != TimePoint::max()) {
     thread_local Rng rng(placement_hash(name_) ^ reinterpret_cast<std::uintptr_t>(&rng));
-    if (kith::fetch::refresh_due(*entry, now, options_.early_refresh, rng)) {
+    if (kith::fetch::refresh_due(entry, now, options_.early_refresh, rng)) {
       engine_->driver->refresh(id_, Key::copy_of(key));
     }
   }
   Answer answer;
   answer.source = owned ? Source::local : Source::mirror;
-  answer.version = entry->version;
-  if (entry->negative) {
+  answer.version = entry.version;
+  if (entry.negative) {
     gets_absent_.add();
   } else {
-    answer.value = std::move(entry->value);
+    answer.value = std::move(entry.value);
     (owned ? gets_local_ : gets_mirror_).add();
   }
   return answer;

@@ -48,6 +48,11 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
 
   /// The answer if this node's memory has it.
   std::optional<Answer> hit(KeyView key, TimePoint now);
+  /// The same for many: calls fn(place, answer) for each, in order.
+  template <class Fn>
+  void hits(std::span<const KeyView> keys, TimePoint now, Fn&& fn);
+  /// A hit's answer; counts it, and has the entry refreshed when that is due.
+  Answer hit(KeyView key, Entry&& entry, TimePoint now);
   std::shared_ptr<AsyncCall> make_call(Cache::Callback callback, KeyView key, TimePoint now,
                                        const GetOptions& options);
   /// Counts a get that is wrong whatever the cache holds.

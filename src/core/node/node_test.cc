@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace kith::core {
 namespace {
@@ -79,6 +81,47 @@ TEST_F(NodeTest, UnknownCacheIsRefusedByName) {
   const auto reply = std::get<wire::peer::NotOwner>(only<fetch::Send>().message);
   EXPECT_EQ(reply.reason, wire::peer::NotOwner::Reason::unknown_cache);
   EXPECT_EQ(reply.request, 8u);
+}
+
+TEST_F(NodeTest, MessagesThatCameTogetherAreAnsweredInTheirOrder) {
+  const auto put = [](store::Store& store, std::string_view key) {
+    Entry entry;
+    entry.value = Value::copy_of(key);
+    store.put(KeyView::of(key), entry, kNow);
+  };
+  put(store_one_, "a");
+  put(store_one_, "b");
+  put(store_two_, "a");
+  const auto ask = [](std::uint64_t request, std::string_view cache, std::string_view key) {
+    wire::peer::Get get;
+    get.request = request;
+    get.budget_us = 1000;
+    get.cache = cache_id(cache);
+    get.key = key;
+    return get;
+  };
+  const std::vector<wire::peer::Message> messages = {
+      ask(1, "one", "a"), ask(2, "one", "b"),          wire::peer::Ping{3},
+      ask(4, "two", "a"), ask(5, "never opened", "a"), ask(6, "one", "missing"),
+      ask(7, "one", "b"),
+  };
+
+  node_.on_messages(kPeer, messages, kNow, out_);
+
+  std::vector<std::string> story;
+  for (const fetch::Action& action : out_) {
+    const auto* send = std::get_if<fetch::Send>(&action);
+    if (send == nullptr) {
+      story.emplace_back("load");
+    } else if (const auto* value = std::get_if<wire::peer::ValueReply>(&send->message)) {
+      story.push_back(std::to_string(value->request) + value->value.to_string());
+    } else if (std::holds_alternative<wire::peer::Pong>(send->message)) {
+      story.emplace_back("pong");
+    } else if (std::holds_alternative<wire::peer::NotOwner>(send->message)) {
+      story.emplace_back("unknown");
+    }
+  }
+  EXPECT_EQ(story, (std::vector<std::string>{"1a", "2b", "pong", "4a", "unknown", "load", "7b"}));
 }
 
 TEST_F(NodeTest, PingIsAnswered) {
