@@ -33,10 +33,11 @@ std::uint16_t free_port() {
   const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = loopback(0);
   socklen_t size = sizeof(address);
-  ::bind(probe, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  // When it fails the port is 0, at which nobody can be reached.
+  const bool bound = ::bind(probe, generic, size) == 0 && ::getsockname(probe, generic, &size) == 0;
   ::close(probe);
-  return ntohs(address.sin_port);
+  return bound ? ntohs(address.sin_port) : std::uint16_t{0};
 }
 
 int connect_to(MemcachedServer& server) {

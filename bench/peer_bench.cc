@@ -23,7 +23,7 @@
 
 namespace {
 
-using namespace kith::bench;
+using namespace kith::bench;  // NOLINT(google-build-using-namespace): the program is part of it
 
 constexpr std::uint64_t kWarmUpGets = 2'000;
 constexpr std::uint64_t kProbeGets = 10'000;

@@ -29,7 +29,8 @@ namespace {
 
 using kith::bench::BenchKey;
 using kith::bench::MapCache;
-using namespace kith::literals;
+using kith::literals::operator""_GiB;  // NOLINT(misc-unused-using-decls): it is used
+using kith::literals::operator""_MiB;  // NOLINT(misc-unused-using-decls): it is used
 
 constexpr std::size_t kEntries = 1'000'000;
 constexpr std::size_t kValueBytes = 100;

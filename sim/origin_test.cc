@@ -13,7 +13,7 @@ KeyPlan key(std::string bytes, std::size_t value_bytes) {
 }
 
 TEST(OriginValues, BelongToTheirKey) {
-  for (const std::size_t size : {0, 16, 17, 100, 1000}) {
+  for (const std::size_t size : {0u, 16u, 17u, 100u, 1000u}) {
     const KeyPlan plan = key("a", size);
     EXPECT_TRUE(Origin::belongs(plan, Origin::value_of(plan, 7).view())) << size;
   }

@@ -15,6 +15,7 @@ struct TileKey {
   std::uint32_t x = 0;
   std::uint32_t y = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 mistakes what the compiler generates
   friend auto operator<=>(const TileKey&, const TileKey&) = default;
 };
 

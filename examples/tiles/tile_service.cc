@@ -15,7 +15,7 @@ namespace {
 
 using kith::ErrorCode;
 using kith::Value;
-using namespace kith::literals;
+using kith::literals::operator""_MiB;  // NOLINT(misc-unused-using-decls): it is used
 namespace json = boost::json;
 
 constexpr auto kGetTimeout = std::chrono::seconds(30);

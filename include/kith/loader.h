@@ -47,15 +47,14 @@ class LoadResult {
  public:
   using Answer = std::variant<Loaded, NotFound, Error>;
 
-  LoadResult(Loaded loaded) : answer_(std::move(loaded)) {}  // NOLINT(google-explicit-constructor)
-  LoadResult(Value value)
-      : answer_(Loaded{std::move(value)}) {}  // NOLINT(google-explicit-constructor)
-  LoadResult(std::string bytes)               // NOLINT(google-explicit-constructor)
-      : answer_(Loaded{Value::adopt(std::move(bytes))}) {}
-  LoadResult(const char* text)
-      : answer_(Loaded{Value::copy_of(text)}) {}          // NOLINT(google-explicit-constructor)
-  LoadResult(NotFound) : answer_(NotFound{}) {}           // NOLINT(google-explicit-constructor)
-  LoadResult(Error error) : answer_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTBEGIN(google-explicit-constructor): a loader returns any of these as it is
+  LoadResult(Loaded loaded) : answer_(std::move(loaded)) {}
+  LoadResult(Value value) : answer_(Loaded{std::move(value)}) {}
+  LoadResult(std::string bytes) : answer_(Loaded{Value::adopt(std::move(bytes))}) {}
+  LoadResult(const char* text) : answer_(Loaded{Value::copy_of(text)}) {}
+  LoadResult(NotFound) : answer_(NotFound{}) {}
+  LoadResult(Error error) : answer_(std::move(error)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   const Answer& answer() const& { return answer_; }
   Answer&& answer() && { return std::move(answer_); }

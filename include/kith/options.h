@@ -30,10 +30,11 @@ constexpr std::uint64_t operator""_GiB(unsigned long long n) { return n << 30; }
 /// A node of the cluster as the others reach it.
 struct Peer {
   Peer() = default;
-  Peer(std::string address_, std::uint32_t weight_ = 1,
-       std::string zone_ = {})  // NOLINT(google-explicit-constructor)
+  // NOLINTBEGIN(google-explicit-constructor): lists of addresses are lists of peers
+  Peer(std::string address_, std::uint32_t weight_ = 1, std::string zone_ = {})
       : address(std::move(address_)), weight(weight_), zone(std::move(zone_)) {}
-  Peer(const char* address_) : address(address_) {}  // NOLINT(google-explicit-constructor)
+  Peer(const char* address_) : address(address_) {}
+  // NOLINTEND(google-explicit-constructor)
 
   /// "host:port", spelled exactly as that node advertises it: the spelling is the node's name, and
   /// every node must use the same one, because names decide which node owns which key.

@@ -12,6 +12,7 @@ template <class Tag, class Rep>
 struct StrongId {
   Rep value{};
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 mistakes what the compiler generates
   friend constexpr auto operator<=>(const StrongId&, const StrongId&) = default;
   template <class H>
   friend H AbslHashValue(H state, const StrongId& id) {

@@ -146,11 +146,13 @@ void LoopDriver::get_many(std::span<Call* const> calls) {
 }
 
 void LoopDriver::withdraw(std::shared_ptr<Call> call) {
-  workers_[slice_of_key(call->key)]->withdraw(std::move(call));
+  Worker& worker = *workers_[slice_of_key(call->key)];
+  worker.withdraw(std::move(call));
 }
 
 void LoopDriver::refresh(CacheId cache, Key key) {
-  workers_[slice_of_key(key)]->refresh(cache, std::move(key));
+  Worker& worker = *workers_[slice_of_key(key)];
+  worker.refresh(cache, std::move(key));
 }
 
 void LoopDriver::loaded(fetch::LoadId load, fetch::LoadOutcome outcome) {

@@ -14,19 +14,17 @@ namespace kith::wire::peer {
 namespace {
 
 // Numbers of the types, fixed for ever.
-enum Type : std::uint8_t {
-  kHello = 1,
-  kHelloOk = 2,
-  kPing = 3,
-  kPong = 4,
-  kGet = 5,
-  kCancel = 6,
-  kValueReply = 7,
-  kMiss = 8,
-  kNotOwner = 9,
-  kBusy = 10,
-  kFailure = 11,
-};
+constexpr std::uint8_t kHello = 1;
+constexpr std::uint8_t kHelloOk = 2;
+constexpr std::uint8_t kPing = 3;
+constexpr std::uint8_t kPong = 4;
+constexpr std::uint8_t kGet = 5;
+constexpr std::uint8_t kCancel = 6;
+constexpr std::uint8_t kValueReply = 7;
+constexpr std::uint8_t kMiss = 8;
+constexpr std::uint8_t kNotOwner = 9;
+constexpr std::uint8_t kBusy = 10;
+constexpr std::uint8_t kFailure = 11;
 
 // Bits of the header's `flags`, `code` of Get, and `code` of ValueReply. Others are ignored.
 constexpr std::uint8_t kFlagChecked = 1;
