@@ -14,6 +14,27 @@
 
 namespace kith {
 
+namespace detail {
+
+/// What keeps a value's bytes alive, beside memory of its own. For kith itself.
+///
+/// The low two bits of an owner say what it is:
+/// 0: the address of a Value::Buffer; null: nobody needs to keep the bytes;
+/// kHeld: the address of a cell in which a thread says that it uses memory of a store;
+/// kCounted: the address of a reference count in memory of a store.
+using Owner = std::uintptr_t;
+inline constexpr Owner kHeld = 1;
+inline constexpr Owner kCounted = 2;
+inline constexpr Owner kOwnerKinds = 3;
+
+/// One more owner of what `owner`, which is held or counted, keeps alive: itself counted. 0: there
+/// are too many; then the bytes must be copied.
+Owner share_lent(Owner owner) noexcept;
+/// Gives up an owner that is counted.
+void give_back_counted(Owner owner) noexcept;
+
+}  // namespace detail
+
 /// A reference-counted view of immutable bytes: what a cache holds and what a read returns.
 ///
 /// Copying a Value copies a handle, never the bytes. The bytes stay valid and unchanged for as long
@@ -53,12 +74,22 @@ class Value {
     return Value(buffer, bytes, size);
   }
 
-  Value(const Value& other) noexcept
-      : buffer_(other.buffer_), data_(other.data_), size_(other.size_) {
-    if (buffer_ != nullptr) buffer_->references.fetch_add(1, std::memory_order_relaxed);
+  /// Bytes that a store lends: `owner` keeps them alive until it is released. For kith itself.
+  static Value lent(detail::Owner owner, std::string_view bytes) noexcept {
+    return Value(owner, reinterpret_cast<const std::byte*>(bytes.data()), bytes.size());
+  }
+
+  Value(const Value& other) : owner_(other.owner_), data_(other.data_), size_(other.size_) {
+    if (owner_ == 0) return;
+    if (other.lent()) {
+      owner_ = detail::share_lent(other.owner_);
+      if (owner_ == 0) *this = copy_of(other.view());
+    } else {
+      buffer()->references.fetch_add(1, std::memory_order_relaxed);
+    }
   }
   Value(Value&& other) noexcept
-      : buffer_(std::exchange(other.buffer_, nullptr)),
+      : owner_(std::exchange(other.owner_, 0)),
         data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)) {}
   Value& operator=(Value other) noexcept {
@@ -68,7 +99,7 @@ class Value {
   ~Value() { release(); }
 
   void swap(Value& other) noexcept {
-    std::swap(buffer_, other.buffer_);
+    std::swap(owner_, other.owner_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
   }
@@ -83,7 +114,7 @@ class Value {
 
   /// A handle to `size` of the same bytes from `offset` on; shares the memory.
   /// Requires offset + size <= this->size().
-  Value slice(std::size_t offset, std::size_t size) const noexcept {
+  Value slice(std::size_t offset, std::size_t size) const {
     Value part(*this);
     part.data_ += offset;
     part.size_ = size;
@@ -92,14 +123,15 @@ class Value {
 
   /// Bytes of memory that this handle keeps alive: more than size() for a slice.
   std::size_t retained_bytes() const noexcept {
-    return buffer_ == nullptr ? 0 : buffer_->footprint;
+    if (lent()) return size_;
+    return owner_ == 0 ? 0 : buffer()->footprint;
   }
 
   /// Whether this is the only handle to its memory, which was not borrowed. Whoever made the memory
   /// with uninitialized() may then write it anew: the acquire pairs with the release of the other
   /// handles' decrements, so that their reads happened before.
   bool unique() const noexcept {
-    return buffer_ != nullptr && buffer_->references.load(std::memory_order_acquire) == 1;
+    return owner_ != 0 && !lent() && buffer()->references.load(std::memory_order_acquire) == 1;
   }
 
   /// Compares the bytes.
@@ -126,18 +158,35 @@ class Value {
   }
   static void destroy_adopted(Buffer* buffer) noexcept { delete static_cast<Adopted*>(buffer); }
 
+  Value(detail::Owner owner, const std::byte* data, std::size_t size) noexcept
+      : owner_(owner), data_(data), size_(size) {}
   Value(Buffer* buffer, const std::byte* data, std::size_t size) noexcept
-      : buffer_(buffer), data_(data), size_(size) {}
+      : Value(reinterpret_cast<detail::Owner>(buffer), data, size) {}
+
+  bool lent() const noexcept { return (owner_ & detail::kOwnerKinds) != 0; }
+  Buffer* buffer() const noexcept { return reinterpret_cast<Buffer*>(owner_); }
 
   void release() noexcept {
+    if (owner_ == 0) return;
+    if (lent()) return release_lent();
     // The acquire pairs with the release of every other handle's decrement, so that all reads of
     // the bytes happen before the memory is given back.
-    if (buffer_ != nullptr && buffer_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      buffer_->destroy(buffer_);
+    if (buffer()->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      buffer()->destroy(buffer());
     }
   }
+  void release_lent() noexcept {
+    detail::Owner counted = owner_;
+    if ((owner_ & detail::kHeld) != 0) {
+      // Whoever needs the memory back may have turned the hold into a count meanwhile. Release: the
+      // reads of the bytes happen before that.
+      auto* const cell = reinterpret_cast<std::atomic<detail::Owner>*>(owner_ & ~detail::kHeld);
+      counted = cell->exchange(0, std::memory_order_acq_rel);
+    }
+    if ((counted & detail::kCounted) != 0) detail::give_back_counted(counted);
+  }
 
-  Buffer* buffer_ = nullptr;
+  detail::Owner owner_ = 0;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };

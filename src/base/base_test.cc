@@ -398,6 +398,26 @@ TEST(Tenure, BeginsANewEpochOnlyForSlotsThatCome) {
   EXPECT_EQ(tenure.of(flips), 30u);
 }
 
+TEST(Tenure, AnEpochIsUnbrokenUntilItLosesASlot) {
+  const auto all = [](SlotIndex) { return true; };
+  const auto half = [](SlotIndex slot) { return slot.value % 2 == 0; };
+  Tenure tenure;
+  EXPECT_EQ(tenure.unbroken(), 0u);
+  tenure.change(10, half);
+  EXPECT_EQ(tenure.unbroken(), 10u);
+  tenure.change(20, all);
+  EXPECT_EQ(tenure.unbroken(), 10u);  // What came later has another epoch.
+  tenure.change(30, half);
+  EXPECT_EQ(tenure.unbroken(), 10u);
+  tenure.change(40, [](SlotIndex slot) { return slot.value % 4 == 0; });
+  EXPECT_EQ(tenure.unbroken(), 0u);
+  tenure.change(50, all);
+  EXPECT_EQ(tenure.unbroken(), 0u);
+  tenure.change(60, [](SlotIndex) { return false; });
+  tenure.change(70, all);
+  EXPECT_EQ(tenure.unbroken(), 70u);
+}
+
 TEST(Tenure, EpochsRiseThoughTheClockDoesNot) {
   Tenure tenure;
   tenure.change(10, [](SlotIndex) { return true; });

@@ -24,8 +24,9 @@ class Tenure {
     return epochs_[place].load(std::memory_order_relaxed);
   }
 
-  /// A hint that of(slot) comes soon.
-  void prefetch(SlotIndex slot) const { __builtin_prefetch(&places_[slot.value]); }
+  /// An epoch of which no slot has been lost, so that what was loaded in it counts whatever its
+  /// slot. 0: there is none. Most often it is the epoch of all that there is.
+  std::uint64_t unbroken() const { return unbroken_.load(std::memory_order_relaxed); }
 
   /// The node now owns the slots for which owns(SlotIndex) says so. Those that it did not own
   /// before begin an epoch: `not_before`, which is not 0, or the next after the latest if that is
@@ -35,21 +36,31 @@ class Tenure {
     latest_ = std::max(latest_ + 1, not_before);
     // When the places have all been used, slots that still use this one begin an epoch too.
     place_ = place_ == kSlotCount - 1 ? std::uint16_t{1} : static_cast<std::uint16_t>(place_ + 1);
+    if (epochs_[place_].load(std::memory_order_relaxed) == unbroken()) break_epoch();
     epochs_[place_].store(latest_, std::memory_order_relaxed);
+    bool any_kept = false;
     for (std::uint32_t i = 0; i < kSlotCount; ++i) {
       std::atomic<std::uint16_t>& place = places_[i];
+      const bool owned = place.load(std::memory_order_relaxed) != kNotOwned;
       if (!owns(SlotIndex{static_cast<std::uint16_t>(i)})) {
+        if (owned && of(SlotIndex{static_cast<std::uint16_t>(i)}) == unbroken()) break_epoch();
         place.store(kNotOwned, std::memory_order_relaxed);
-      } else if (place.load(std::memory_order_relaxed) == kNotOwned) {
+      } else if (!owned) {
         place.store(place_, std::memory_order_relaxed);
+      } else {
+        any_kept = true;
       }
     }
+    if (!any_kept) unbroken_.store(latest_, std::memory_order_relaxed);
   }
 
  private:
   /// Where epochs_ has 0.
   static constexpr std::uint16_t kNotOwned = 0;
 
+  void break_epoch() { unbroken_.store(0, std::memory_order_relaxed); }
+
+  std::atomic<std::uint64_t> unbroken_{0};
   std::uint64_t latest_ = 0;
   std::uint16_t place_ = kNotOwned;
   /// Of each slot's epoch: most slots share one, and a quarter of the memory stays in the
