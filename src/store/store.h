@@ -3,45 +3,47 @@
 
 #include <kith/time.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/entry.h"
+#include "base/epoch.h"
 #include "base/key.h"
 #include "base/tenure.h"
+#include "store/stats.h"
 
 namespace kith::store {
 
 using kith::Entry;
 using kith::Holding;
 
+class Advisor;
+class Shard;
+struct Item;
+
 struct StoreOptions {
-  /// Memory for entries and index, in bytes.
+  /// Memory for all that the store needs, in bytes.
   std::uint64_t budget_bytes = 64u << 20;
   /// Share of the budget that mirrors may take. They are given up first when it is exceeded.
   double mirror_share = 0.125;
-  /// Parts with a lock each; a power of two, at most 64. Zero: chosen from the budget.
+  /// Parts with a lock for writers each; a power of two, at most 64. Zero: chosen from the budget.
   std::size_t shards = 0;
   /// Owned entries count only for as long as the tenure lasts whose epoch is their version's. Null:
   /// for ever. Must outlive the store.
   const Tenure* tenure = nullptr;
-};
-
-struct StoreStats {
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t mirror_bytes = 0;
-  std::uint64_t evictions = 0;
-  std::uint64_t expirations = 0;
-  std::uint64_t rejected = 0;  ///< Entries larger than a shard can hold.
+  /// Of the index's hashes. Known to nobody outside of the process, so that nobody can choose keys
+  /// that all fall into one place.
+  std::uint64_t hash_seed = 0;
 };
 
 /// The node's memory for one cache: keys to entries, bounded in bytes, with expiry and eviction by
-/// popularity. Thread-safe. Time is always the caller's; the store has no clock.
+/// popularity. Thread-safe; reads take no lock. Time is always the caller's; the store has no clock.
 class Store {
  public:
   explicit Store(const StoreOptions& options);
@@ -49,35 +51,83 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
+  /// An entry where it lies in the store; of no use any more when the pin is gone with which it was
+  /// found.
+  class Found {
+   public:
+    Found() = default;
+    explicit operator bool() const { return item_ != nullptr; }
+    /// The bytes of the value.
+    std::string_view bytes() const;
+    bool negative() const;
+    Holding holding() const;
+    Version version() const;
+    /// First moment at which it is no longer fresh. TimePoint::max(): never.
+    TimePoint expires() const;
+    /// For early refresh.
+    Duration load_cost() const;
+    /// A handle to the value, for as long as one likes.
+    Value value(const Pin& pin) const;
+   private:
+    friend class Store;
+    Found(const Shard* shard, Item* item, std::uint64_t hash)
+        : shard_(shard), item_(item), hash_(hash) {}
+
+    const Shard* shard_ = nullptr;
+    Item* item_ = nullptr;
+    std::uint64_t hash_ = 0;
+  };
+
+  /// What there is for the key, fresh or not, if it is of the present tenure. Not a use.
+  Found find(std::string_view key, const Pin& pin) const;
+  /// What was found has been of use.
+  void touch(const Found& found) const;
+  /// find() of each of the keys; the waits for memory overlap. Requires as many places as keys.
+  void find_many(std::span<const std::string_view> keys, const Pin& pin,
+                 std::span<Found> found) const;
+
   /// The entry, if it is fresh at `now` and of the present tenure. Counts as a use.
   std::optional<Entry> get(KeyView key, TimePoint now);
   /// The entry, fresh or not, if now < stale_until and of the present tenure. Not a use.
   std::optional<Entry> get_stale(KeyView key, TimePoint now) const;
   /// Whether get would find it. Not a use.
   bool contains(KeyView key, TimePoint now) const;
-
-  /// get() for each of the keys, into the entry of the same place: one lock for all of a shard's,
-  /// and the waits for memory overlap. Requires as many entries as keys.
+  /// get() of each of the keys, into the entry of the same place. Requires as many entries as keys.
   void get_many(std::span<const KeyView> keys, TimePoint now,
                 std::span<std::optional<Entry>> entries);
 
-  /// Inserts or replaces, evicting less popular entries. Entries whose value keeps more than twice
-  /// its size of memory alive (a slice of a large buffer) are copied to memory of their own. False:
-  /// the entry is larger than the store can hold; what was there before is gone.
+  /// Inserts or replaces, evicting less popular entries. Small values are copied, large ones are
+  /// shared, unless they keep more than twice their size of memory alive (a slice of a large
+  /// buffer). False: the entry is larger than the store can hold, or readers that do not come to an
+  /// end keep all memory; what was there before is gone.
   bool put(KeyView key, Entry entry, TimePoint now);
   /// True: there was an entry.
   bool erase(KeyView key);
   void clear();
 
+  /// Gives back what is over and what is above the budget: a bounded number of entries. To be called
+  /// now and then; every put does some of it.
+  void maintain(TimePoint now);
+  /// A new budget, from now on. If it is less, the memory follows with the next puts and calls of
+  /// maintain().
+  void set_budget(std::uint64_t bytes);
+
   StoreStats stats() const;
 
  private:
-  class Shard;
-  std::size_t shard_index(KeyView key) const;
-  Shard& shard_of(KeyView key) const { return *shards_[shard_index(key)]; }
-  void get_some(std::span<const KeyView> keys, TimePoint now,
-                std::span<std::optional<Entry>> entries);
+  Shard& shard_of(std::uint64_t hash) const {
+    return *shards_[static_cast<std::size_t>(hash >> 32) >> shard_shift_];
+  }
+  std::uint64_t hash_of(std::string_view key) const;
 
+  void advise_on(std::uint64_t hash);
+
+  const std::uint64_t hash_seed_;
+  const std::unique_ptr<Advisor> advisor_;
+  /// Puts of new keys until the number of entries is looked at again.
+  std::atomic<std::int64_t> until_census_;
+  /// Of the upper half of the hash.
+  unsigned shard_shift_ = 32;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

@@ -18,9 +18,13 @@ TimePoint after(TimePoint now, Duration ttl) {
 }
 
 bool refresh_due(const Entry& entry, TimePoint now, double beta, Rng& rng) {
-  if (beta <= 0 || entry.negative || entry.expires == TimePoint::max()) return false;
-  const double cost = static_cast<double>(entry.load_cost.count());
-  const double left = static_cast<double>((entry.expires - now).count());
+  return !entry.negative && refresh_due(entry.expires, entry.load_cost, now, beta, rng);
+}
+
+bool refresh_due(TimePoint expires, Duration load_cost, TimePoint now, double beta, Rng& rng) {
+  if (beta <= 0 || expires == TimePoint::max()) return false;
+  const double cost = static_cast<double>(load_cost.count());
+  const double left = static_cast<double>((expires - now).count());
   // A draw above 40 has a chance of e^-40: most reads end here, without a logarithm.
   if (left > cost * beta * 40.0) return false;
   const double draw = -std::log(1.0 - rng.unit());

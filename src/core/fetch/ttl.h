@@ -19,5 +19,7 @@ TimePoint after(TimePoint now, Duration ttl);
 /// and Lowenstein ("Optimal probabilistic cache stampede prevention", VLDB 2015): each reader
 /// draws, and the nearer the expiry and the dearer the load, the likelier. `beta` 0: never.
 bool refresh_due(const Entry& entry, TimePoint now, double beta, Rng& rng);
+/// The same for an entry that has a value.
+bool refresh_due(TimePoint expires, Duration load_cost, TimePoint now, double beta, Rng& rng);
 
 }  // namespace kith::fetch

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/eviction/advisor.h"
+
+#include "store/eviction/shadows.h"
+
+namespace kith::store {
+
+Advisor::Advisor() = default;
+Advisor::~Advisor() = default;
+
+void Advisor::set_entries(std::size_t entries) {
+  MutexLock lock(&mutex_);
+  if (entries == 0 || (entries > entries_ / 2 && entries < 2 * entries_)) return;
+  entries_ = entries;
+  unsigned sample_bits = 0;
+  while (entries >> sample_bits > Shadows::kMaxEntries) ++sample_bits;
+  sample_limit_.store(UINT64_MAX >> sample_bits, std::memory_order_relaxed);
+  shadows_ = std::make_unique<Shadows>(entries >> sample_bits, best_.load(std::memory_order_relaxed));
+  bytes_.store(shadows_->bytes(), std::memory_order_relaxed);
+}
+
+void Advisor::access(std::uint64_t hash, bool hit) {
+  if (!mutex_.try_lock()) return;
+  if (shadows_ != nullptr) {
+    shadows_->access(hash, hit);
+    best_.store(shadows_->best(), std::memory_order_relaxed);
+  }
+  mutex_.unlock();
+}
+
+}  // namespace kith::store
