@@ -7,12 +7,15 @@
 #include <kith/value.h>
 #include <kith/version.h>
 
+#include <concepts>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace kith {
@@ -59,6 +62,21 @@ class Cache {
   /// (failed_precondition): use get_async there.
   Result<std::optional<Value>> get(std::string_view key, const GetOptions& options = {}) const;
 
+  /// As get, for who only wants to look: calls visit(std::span<const std::byte>) with the value's
+  /// bytes, once, on this thread, and returns true; false: the origin has no value. The bytes are
+  /// those in the cache: a hit copies nothing and counts nothing. They must not be used after
+  /// `visit` returned; it should be short, because memory that others give up meanwhile cannot be
+  /// used again. What `visit` throws comes through.
+  template <class Visit>
+    requires std::invocable<Visit&, std::span<const std::byte>>
+  Result<bool> get(std::string_view key, Visit&& visit, const GetOptions& options = {}) const {
+    const auto call = [](void* context, std::span<const std::byte> bytes) {
+      (*static_cast<std::remove_reference_t<Visit>*>(context))(bytes);
+    };
+    return visit_bytes(
+        key, call, const_cast<void*>(static_cast<const void*>(std::addressof(visit))), options);
+  }
+
   /// As get, with the answer's source and version.
   Result<Answer> fetch(std::string_view key, const GetOptions& options = {}) const;
 
@@ -86,6 +104,10 @@ class Cache {
 
  private:
   friend class Node;
+  using Visitor = void (*)(void* context, std::span<const std::byte> bytes);
+  Result<bool> visit_bytes(std::string_view key, Visitor visit, void* context,
+                     const GetOptions& options) const;
+
   explicit Cache(std::shared_ptr<api::CacheImpl> impl) : impl_(std::move(impl)) {}
 
   std::shared_ptr<api::CacheImpl> impl_;

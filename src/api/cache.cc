@@ -22,9 +22,12 @@ std::string_view to_string(Source source) {
 }
 
 Result<std::optional<Value>> Cache::get(std::string_view key, const GetOptions& options) const {
-  Result<Answer> answer = impl_->fetch(key, options);
-  if (!answer) return tl::unexpected<Error>(std::move(answer).error());
-  return std::move(answer->value);
+  return impl_->get(key, options);
+}
+
+Result<bool> Cache::visit_bytes(std::string_view key, Visitor visit, void* context,
+                          const GetOptions& options) const {
+  return impl_->visit_bytes(key, visit, context, options);
 }
 
 Result<Answer> Cache::fetch(std::string_view key, const GetOptions& options) const {

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <exception>
+#include <random>
 #include <stop_token>
 #include <utility>
 
@@ -81,6 +82,11 @@ Result<std::optional<Value>> value_of(Result<Answer> answer) {
   return std::move(answer->value);
 }
 
+/// Whether a get is wrong whatever the cache holds: what validate_get finds, but quickly.
+bool is_wrong(std::string_view key, const GetOptions& options) {
+  return key.empty() || key.size() > kMaxKeyBytes || options.timeout <= Duration::zero();
+}
+
 Result<void> validate_get(std::string_view key, const GetOptions& options) {
   if (auto valid = validate_key(key); !valid) return valid;
   if (options.timeout <= Duration::zero()) {
@@ -89,12 +95,27 @@ Result<void> validate_get(std::string_view key, const GetOptions& options) {
   return {};
 }
 
+/// The same in all stores of the process, and in no other process.
+std::uint64_t index_hash_seed() {
+  static const std::uint64_t seed = [] {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+  }();
+  return seed;
+}
+
 store::StoreOptions store_options(const CacheOptions& options, const Tenure& tenure) {
   store::StoreOptions result;
   result.budget_bytes = options.memory_bytes;
+  result.hash_seed = index_hash_seed();
   // What never changes may be served by whoever has it.
   if (options.coherence == Coherence::coherent) result.tenure = &tenure;
   return result;
+}
+
+bool fresh(const store::Store::Found& found) {
+  const TimePoint expires = found.expires();
+  return expires == TimePoint::max() || edge::Driver::now() < expires;
 }
 
 Error on_loop_thread_error() {
@@ -159,11 +180,48 @@ CacheImpl::CacheImpl(std::string name, const CacheOptions& options, std::shared_
       engine_(std::move(engine)),
       store_(store_options(options, engine_->driver->tenure())) {}
 
+Result<std::optional<Value>> CacheImpl::get(std::string_view key, const GetOptions& options) {
+  if (!is_wrong(key, options)) {
+    const Pin pin;
+    if (const auto found = hit(key, pin)) {
+      count_hit(found, pin);
+      if (found.negative()) return std::nullopt;
+      return found.value(pin);
+    }
+  }
+  return value_of(miss(key, options));
+}
+
+Result<bool> CacheImpl::visit_bytes(std::string_view key, Visitor visit, void* context,
+                              const GetOptions& options) {
+  if (!is_wrong(key, options)) {
+    const Pin pin;
+    if (const auto found = hit(key, pin)) {
+      count_hit(found, pin);
+      if (found.negative()) return false;
+      visit(context, std::as_bytes(std::span(found.bytes())));
+      return true;
+    }
+  }
+  Result<std::optional<Value>> value = value_of(miss(key, options));
+  if (!value) return tl::unexpected<Error>(std::move(value).error());
+  if (!*value) return false;
+  visit(context, (*value)->bytes());
+  return true;
+}
+
 Result<Answer> CacheImpl::fetch(std::string_view key, const GetOptions& options) {
+  if (!is_wrong(key, options)) {
+    const Pin pin;
+    if (const auto found = hit(key, pin)) return answer_of(found, pin);
+  }
+  return miss(key, options);
+}
+
+Result<Answer> CacheImpl::miss(std::string_view key, const GetOptions& options) {
   if (auto valid = validate_get(key, options); !valid) return refused(std::move(valid).error());
   const KeyView hashed = KeyView::of(key);
   const TimePoint now = edge::Driver::now();
-  if (auto answer = hit(hashed, now)) return *std::move(answer);
   if (engine_->driver->on_loop_thread()) return refused(on_loop_thread_error());
   Parking& parking = Parking::of_this_thread();
   parking.expect(1);
@@ -194,12 +252,17 @@ void CacheImpl::get_async(std::string_view key, Cache::Callback callback,
     AsyncCall::call_back(callback, refused(std::move(valid).error()));
     return;
   }
-  const KeyView hashed = KeyView::of(key);
-  const TimePoint now = edge::Driver::now();
-  if (auto answer = hit(hashed, now)) {
+  std::optional<Answer> answer;
+  {
+    const Pin pin;
+    if (const auto found = hit(key, pin)) answer = answer_of(found, pin);
+  }
+  if (answer) {
     AsyncCall::call_back(callback, *std::move(answer));
     return;
   }
+  const KeyView hashed = KeyView::of(key);
+  const TimePoint now = edge::Driver::now();
   const auto call = make_call(std::move(callback), hashed, now, options);
   engine_->driver->get(*call);
   call->watch(options.stop, call);
@@ -219,43 +282,23 @@ std::vector<Result<std::optional<Value>>> CacheImpl::get_many(std::span<const st
                                                               const GetOptions& options) {
   using One = Result<std::optional<Value>>;
   std::vector<One> results(keys.size(), One(std::nullopt));
-  const TimePoint now = edge::Driver::now();
-  std::vector<KeyView> hashed;
-  /// Of each of `hashed`: its place in `keys`.
-  std::vector<std::size_t> places;
-  hashed.reserve(keys.size());
-  places.reserve(keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (auto valid = validate_get(keys[i], options); !valid) {
-      results[i] = refused(std::move(valid).error());
-    } else {
-      hashed.push_back(KeyView::of(keys[i]));
-      places.push_back(i);
-    }
-  }
-  std::vector<std::size_t> missing;  // Places in `hashed`.
-  hits(hashed, now, [&](std::size_t i, std::optional<Answer> answer) {
-    if (answer) {
-      results[places[i]] = std::move(answer->value);
-    } else {
-      missing.push_back(i);
-    }
-  });
+  std::vector<std::size_t> missing = hits(keys, options, results);
   if (missing.empty()) return results;
   if (engine_->driver->on_loop_thread()) {
-    for (const std::size_t i : missing) results[places[i]] = refused(on_loop_thread_error());
+    for (const std::size_t i : missing) results[i] = refused(on_loop_thread_error());
     return results;
   }
 
+  const TimePoint now = edge::Driver::now();
   Parking& parking = Parking::of_this_thread();
   std::vector<edge::Call*> calls;
   std::vector<BlockingCall> blocking(options.stop.stop_possible() ? 0 : missing.size());
   // Only a request with an owner of its own may be withdrawn: see AsyncCall.
   std::vector<std::shared_ptr<AsyncCall>> withdrawable;
   for (std::size_t n = 0; n < missing.size(); ++n) {
-    const KeyView key = hashed[missing[n]];
+    const KeyView key = KeyView::of(keys[missing[n]]);
     if (options.stop.stop_possible()) {
-      const auto take = [&parking, &result = results[places[missing[n]]]](Result<Answer> answer) {
+      const auto take = [&parking, &result = results[missing[n]]](Result<Answer> answer) {
         result = value_of(std::move(answer));
         parking.leave();
       };
@@ -272,23 +315,25 @@ std::vector<Result<std::optional<Value>>> CacheImpl::get_many(std::span<const st
   for (const auto& call : withdrawable) call->watch(options.stop, call);
   parking.wait();
   for (std::size_t n = 0; n < blocking.size(); ++n) {
-    results[places[missing[n]]] = value_of(ended(std::move(blocking[n].result)));
+    results[missing[n]] = value_of(ended(std::move(blocking[n].result)));
   }
   return results;
 }
 
 std::optional<Value> CacheImpl::peek(std::string_view key) {
   if (key.empty()) return std::nullopt;
-  auto entry = store_.get(KeyView::of(key), edge::Driver::now());
-  if (!entry || entry->negative) return std::nullopt;
-  return std::move(entry->value);
+  const Pin pin;
+  const store::Store::Found found = store_.find(key, pin);
+  if (!found || !fresh(found) || found.negative()) return std::nullopt;
+  store_.touch(found);
+  return found.value(pin);
 }
 
 bool CacheImpl::contains_local(std::string_view key) const {
   if (key.empty()) return false;
-  const TimePoint now = edge::Driver::now();
-  const auto entry = store_.get_stale(KeyView::of(key), now);
-  return entry && !entry->negative && now < entry->expires;
+  const Pin pin;
+  const store::Store::Found found = store_.find(key, pin);
+  return found && fresh(found) && !found.negative();
 }
 
 std::string CacheImpl::owner_of(std::string_view key) const {
@@ -296,48 +341,74 @@ std::string CacheImpl::owner_of(std::string_view key) const {
   return view->find(view->owner(KeyView::of(key).slot()))->name;
 }
 
-std::optional<Answer> CacheImpl::hit(KeyView key, TimePoint now) {
+store::Store::Found CacheImpl::hit(std::string_view key, const Pin& pin) {
   // Relaxed: whoever was told that the node has stopped sees it, and the others race with stop().
-  if (engine_->stopped.load(std::memory_order_relaxed)) return std::nullopt;
-  auto entry = store_.get(key, now);
-  if (!entry) return std::nullopt;
-  return hit(key, *std::move(entry), now);
+  if (engine_->stopped.load(std::memory_order_relaxed)) return {};
+  const store::Store::Found found = store_.find(key, pin);
+  if (!found || !is_answer(key, found)) return {};
+  store_.touch(found);
+  return found;
 }
 
-template <class Fn>
-void CacheImpl::hits(std::span<const KeyView> keys, TimePoint now, Fn&& fn) {
+bool CacheImpl::is_answer(std::string_view key, const store::Store::Found& found) {
+  // Most entries need no clock.
+  if (found.expires() == TimePoint::max()) return true;
+  const TimePoint now = edge::Driver::now();
+  if (now >= found.expires()) return false;
+  if (found.holding() == Holding::owned && !found.negative()) {
+    thread_local Rng rng(placement_hash(name_) ^ reinterpret_cast<std::uintptr_t>(&rng));
+    if (kith::fetch::refresh_due(found.expires(), found.load_cost(), now, options_.early_refresh,
+                                 rng)) {
+      engine_->driver->refresh(id_, Key::copy_of(KeyView::of(key)));
+    }
+  }
+  return true;
+}
+
+void CacheImpl::count_hit(const store::Store::Found& found, const Pin& pin) {
+  StripedCounter& counter = found.negative()                      ? gets_absent_
+                            : found.holding() == Holding::owned ? gets_local_
+                                                                : gets_mirror_;
+  counter.add(pin.record());
+}
+
+Answer CacheImpl::answer_of(const store::Store::Found& found, const Pin& pin) {
+  count_hit(found, pin);
+  Answer answer;
+  answer.source = found.holding() == Holding::owned ? Source::local : Source::mirror;
+  answer.version = found.version();
+  if (!found.negative()) answer.value = found.value(pin);
+  return answer;
+}
+
+std::vector<std::size_t> CacheImpl::hits(std::span<const std::string> keys,
+                                         const GetOptions& options,
+                                         std::span<Result<std::optional<Value>>> results) {
   constexpr std::size_t kAtOnce = 32;
-  std::array<std::optional<Entry>, kAtOnce> entries;
+  std::array<std::string_view, kAtOnce> views;
+  std::array<store::Store::Found, kAtOnce> found;
+  std::vector<std::size_t> missing;
   const bool stopped = engine_->stopped.load(std::memory_order_relaxed);
   for (std::size_t first = 0; first < keys.size(); first += kAtOnce) {
     const std::size_t count = std::min(kAtOnce, keys.size() - first);
-    if (!stopped) store_.get_many(keys.subspan(first, count), now, std::span(entries).first(count));
+    std::copy_n(keys.begin() + static_cast<std::ptrdiff_t>(first), count, views.begin());
+    const Pin pin;
+    if (!stopped) store_.find_many(std::span(views).first(count), pin, std::span(found).first(count));
     for (std::size_t i = 0; i < count; ++i) {
-      std::optional<Answer> answer;
-      if (entries[i]) answer = hit(keys[first + i], *std::move(entries[i]), now);
-      fn(first + i, std::move(answer));
+      const std::string_view key = views[i];
+      Result<std::optional<Value>>& result = results[first + i];
+      if (is_wrong(key, options)) {
+        result = refused(validate_get(key, options).error());
+      } else if (!stopped && found[i] && is_answer(key, found[i])) {
+        store_.touch(found[i]);
+        count_hit(found[i], pin);
+        if (!found[i].negative()) *result = found[i].value(pin);
+      } else {
+        missing.push_back(first + i);
+      }
     }
   }
-}
-
-Answer CacheImpl::hit(KeyView key, Entry&& entry, TimePoint now) {
-  const bool owned = entry.holding == Holding::owned;
-  if (owned && entry.expires != TimePoint::max()) {
-    thread_local Rng rng(placement_hash(name_) ^ reinterpret_cast<std::uintptr_t>(&rng));
-    if (kith::fetch::refresh_due(entry, now, options_.early_refresh, rng)) {
-      engine_->driver->refresh(id_, Key::copy_of(key));
-    }
-  }
-  Answer answer;
-  answer.source = owned ? Source::local : Source::mirror;
-  answer.version = entry.version;
-  if (entry.negative) {
-    gets_absent_.add();
-  } else {
-    answer.value = std::move(entry.value);
-    (owned ? gets_local_ : gets_mirror_).add();
-  }
-  return answer;
+  return missing;
 }
 
 tl::unexpected<Error> CacheImpl::refused(Error error) {

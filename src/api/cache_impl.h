@@ -25,6 +25,11 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
  public:
   CacheImpl(std::string name, const CacheOptions& options, std::shared_ptr<Engine> engine);
 
+  using Visitor = void (*)(void* context, std::span<const std::byte> bytes);
+
+  Result<std::optional<Value>> get(std::string_view key, const GetOptions& options);
+  Result<bool> visit_bytes(std::string_view key, Visitor visit, void* context,
+                           const GetOptions& options);
   Result<Answer> fetch(std::string_view key, const GetOptions& options);
   void get_async(std::string_view key, Cache::Callback callback, const GetOptions& options);
   std::vector<Result<std::optional<Value>>> get_many(std::span<const std::string> keys,
@@ -46,13 +51,17 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
  private:
   class AsyncCall;
 
-  /// The answer if this node's memory has it.
-  std::optional<Answer> hit(KeyView key, TimePoint now);
-  /// The same for many: calls fn(place, answer) for each, in order.
-  template <class Fn>
-  void hits(std::span<const KeyView> keys, TimePoint now, Fn&& fn);
-  /// A hit's answer; counts it, and has the entry refreshed when that is due.
-  Answer hit(KeyView key, Entry&& entry, TimePoint now);
+  /// What this node's memory has for the key, if that is an answer now. A use of it.
+  store::Store::Found hit(std::string_view key, const Pin& pin);
+  /// Whether what was found is an answer now. Has it refreshed when that is due.
+  bool is_answer(std::string_view key, const store::Store::Found& found);
+  void count_hit(const store::Store::Found& found, const Pin& pin);
+  Answer answer_of(const store::Store::Found& found, const Pin& pin);
+  /// The answer of a get that is not a hit: waits for it.
+  Result<Answer> miss(std::string_view key, const GetOptions& options);
+  /// The hits among the keys, and what is wrong, into the results. Returns which are missing.
+  std::vector<std::size_t> hits(std::span<const std::string> keys, const GetOptions& options,
+                                std::span<Result<std::optional<Value>>> results);
   std::shared_ptr<AsyncCall> make_call(Cache::Callback callback, KeyView key, TimePoint now,
                                        const GetOptions& options);
   /// Counts a get that is wrong whatever the cache holds.
