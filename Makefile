@@ -1,10 +1,10 @@
 # Thin entry points; the work is in scripts/ and CMakePresets.json.
 # SPDX-License-Identifier: Apache-2.0
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test bench check soak format clean
+.PHONY: help demo demo-live test bench bench-peers check soak format clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build and run the demonstration: a cluster of tile servers
 	@scripts/run-demo.sh
@@ -17,6 +17,10 @@ test: ## Build and run every test, then most of them under the sanitizers
 
 bench: ## Build and run the benchmarks; results also in build/bench/*.json
 	@scripts/run-bench.sh
+
+bench-peers: ## The same work on other caches, in Rust, Go, Java and C++
+	@scripts/install-deps.sh --for bench
+	@bench/peers/run.py
 
 check: ## Formatting, clang-tidy, layers, purity, headers
 	@scripts/run-check.sh

@@ -23,6 +23,7 @@ packages() {
     library  libabsl-dev           # containers, annotated mutex (inside only)
     library  libexpected-dev       # tl::expected, the one dependency of the public headers
     library  libxxhash-dev         # placement hash, checksums
+    library  libzstd-dev           # compressed values; compressed traces in bench/hitrate
 
     demo     libpng-dev            # the map tiles that the demo renders
     demo     curl
@@ -35,6 +36,7 @@ packages() {
     tests    memcached             # a known server to compare with
 
     bench    libbenchmark-dev      # Google Benchmark
+    bench    libtbb-dev            # a concurrent map to compare with
 
     checks   clang-14              # -Wthread-safety, libFuzzer
     checks   libclang-rt-14-dev    # clang's sanitizer and fuzzer run-times

@@ -162,19 +162,24 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, TimePo
     return Outcome::refused;
   }
   link(hash, handle, present);
+  evict_excess();
   if (items_[handle].has(Item::kMortal)) wheel_.add(handle, items_[handle].stale_until());
   if (reclaim_due()) reclaim(garbage);
   return present == 0 ? Outcome::inserted : Outcome::replaced;
 }
 
-std::size_t Shard::expected_entries() const {
-  constexpr std::size_t kEnough = 16;
+std::size_t Shard::entries() const {
   MutexLock lock(&mutex_);
-  const std::size_t entries = primaries_.size() + mirrors_.size();
-  if (entries == 0 || (entries < kEnough && evictions_ == 0)) return 0;
-  if (evictions_ > 0) return entries;
+  return primaries_.size() + mirrors_.size();
+}
+
+std::size_t Shard::expected_entries() const {
+  MutexLock lock(&mutex_);
+  const std::uint64_t entries = primaries_.size() + mirrors_.size();
   const std::uint64_t charge = primaries_.charge() + mirrors_.charge();
-  return static_cast<std::size_t>(limit_for(Holding::owned) / (charge / entries));
+  const std::uint64_t beside = live() > charge ? live() - charge : 0;
+  if (entries == 0 || content_limit() <= beside) return 0;
+  return static_cast<std::size_t>((content_limit() - beside) * entries / charge);
 }
 
 Shard::Shape Shard::shape_of(KeyView key, const Entry& entry) const {
@@ -200,12 +205,6 @@ Shard::Shape Shard::shape_of(KeyView key, const Entry& entry) const {
 
 /// A new item that is nowhere yet. 0: there is no room.
 Handle Shard::make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garbage) {
-  if (entry.holding == Holding::mirror) {
-    const std::uint64_t charge = shape.slot_bytes + Items::kIndexBytes + shape.outside_bytes();
-    while (mirrors_.size() > 0 && mirrors_.charge() + charge > limit_for(Holding::mirror)) {
-      evict(mirrors_);
-    }
-  }
   std::uint32_t epoch = Item::kOwnEpoch;
   if (shape.extension == nullptr) {
     epoch = number_of_epoch(entry.version.epoch);
@@ -216,7 +215,9 @@ Handle Shard::make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garba
       shape.slot_bytes += sizeof(Extension*);
     }
   }
-  evict_for(arena_->slot_bytes(shape.slot_bytes) + Items::kIndexBytes + shape.outside_bytes());
+  // Others leave when it is there, but a large one must have room first.
+  while (live() + shape.outside_bytes() > budget_ && evict_one()) {
+  }
   if (!make_room(shape.outside_bytes(), garbage)) return 0;
   const Handle handle = take_slot(shape.slot_bytes, garbage);
   if (handle == 0) return 0;
@@ -272,6 +273,7 @@ void Shard::link(std::uint64_t hash, Handle handle, Handle present) {
   Eviction& to = queue_of(items_[handle]);
   if (&from == &to) {
     to.substitute(present, handle);
+    to.protect(handle);
   } else {
     from.remove(present);
     to.insert(handle);
@@ -338,7 +340,8 @@ void Shard::maintain(TimePoint now) {
   MutexLock lock(&mutex_);
   expire(now, 32 * kExpiryLooks);
   constexpr int kSteps = 256;
-  for (int i = 0; i < kSteps && live() > content_limit(); ++i) evict_one();
+  for (int i = 0; i < kSteps && live() > content_limit() && evict_one(); ++i) {
+  }
   reclaim(garbage);
   for (int i = 0; i < kSteps && used() > budget_ && free_something(garbage); ++i) {
   }
@@ -399,7 +402,7 @@ std::uint64_t Shard::limit_for(Holding holding) const {
 
 /// What the entries need, which is less than what the store has: some is free, some is retired.
 std::uint64_t Shard::live() const {
-  const std::uint64_t idle = retired_bytes_ + arena_->free_slot_bytes();
+  const std::uint64_t idle = retired_bytes_ + arena_->free_slot_bytes() + arena_->spare_bytes();
   const std::uint64_t all = used();
   return all > idle ? all - idle : 0;
 }
@@ -411,9 +414,14 @@ std::uint64_t Shard::content_limit() const {
   return budget_ - reserve;
 }
 
-/// One leaves for one that comes, so that the order in which they leave is the queues' own.
-void Shard::evict_for(std::uint64_t bytes) {
-  while (live() + bytes > content_limit() && evict_one()) {
+/// One leaves for one that came, so that the order in which they leave is the queues' own. What came
+/// last stays, if need be alone.
+void Shard::evict_excess() {
+  const std::uint64_t mirror_limit = limit_for(Holding::mirror);
+  while (mirrors_.charge() > mirror_limit && mirrors_.size() > 1) {
+    evict(mirrors_, mirrors_.charge() - mirror_limit);
+  }
+  while (live() > content_limit() && primaries_.size() + mirrors_.size() > 1 && evict_one()) {
   }
 }
 
@@ -450,11 +458,15 @@ bool Shard::free_something(Garbage& garbage) {
   return compact() || evict_one();
 }
 
-bool Shard::evict_one() { return evict(primaries_.size() > 0 ? primaries_ : mirrors_); }
+bool Shard::evict_one() {
+  const std::uint64_t present = live();
+  const std::uint64_t limit = content_limit();
+  return evict(primaries_.size() > 1 || mirrors_.size() == 0 ? primaries_ : mirrors_, present > limit ? present - limit : 0);
+}
 
-bool Shard::evict(Eviction& queue) {
+bool Shard::evict(Eviction& queue, std::uint64_t excess) {
   queue.follow(advisor_.best());
-  const Handle victim = queue.evict();
+  const Handle victim = queue.evict(excess);
   if (victim == 0) return false;
   index_.erase(low(items_.hash(items_[victim])), victim);
   retire(victim, false);

@@ -77,7 +77,8 @@ class Shard {
   /// Stores the entry. dead: its time was over; refused: there is no room. In both cases there is
   /// none of the key afterwards.
   Outcome put(std::uint64_t hash, KeyView key, Entry&& entry, TimePoint now);
-  /// How many entries like those that it has would fill it. 0: it has too few to tell.
+  std::size_t entries() const;
+  /// How many like those that it has would fill it. 0: it has none.
   std::size_t expected_entries() const;
   bool erase(std::uint64_t hash, std::string_view key);
   /// Drops the key's item if it is of no use any more.
@@ -123,12 +124,12 @@ class Shard {
   std::uint64_t live() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   std::uint64_t content_limit() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   std::uint64_t overshoot() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  void evict_for(std::uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void evict_excess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Handle take_slot(std::size_t bytes, Garbage& garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool make_room(std::uint64_t bytes, Garbage& garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool free_something(Garbage& garbage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool evict_one() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool evict(Eviction& queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool evict(Eviction& queue, std::uint64_t excess) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool compact() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool move(Handle handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void retire(Handle handle, bool moved) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

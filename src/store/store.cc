@@ -20,15 +20,13 @@ constexpr std::uint64_t kMinShardBytes = 16u << 20;
 constexpr std::uint64_t kDefaultShards = 16;
 constexpr std::uint64_t kMaxShards = 64;
 constexpr std::size_t kKeysAtOnce = 32;
-/// Entries are counted after this many puts, and after as many puts as there were entries.
-constexpr std::int64_t kFirstCensus = 32;
 
 }  // namespace
 
 Store::Store(const StoreOptions& options)
     : hash_seed_(options.hash_seed),
       advisor_(std::make_unique<Advisor>()),
-      until_census_(kFirstCensus) {
+      until_census_(1) {
   const std::uint64_t shards =
       options.shards != 0
           ? options.shards
@@ -155,11 +153,16 @@ bool Store::put(KeyView key, Entry entry, TimePoint now) {
 /// A key came that was not there.
 void Store::advise_on(std::uint64_t hash) {
   if (until_census_.fetch_sub(1, std::memory_order_relaxed) == 1) {
+    // The first entries tell already how large entries are. Looked at again when there are twice
+    // as many.
     std::size_t entries = 0;
-    for (const auto& shard : shards_) entries += shard->expected_entries();
-    advisor_->set_entries(entries);
-    until_census_.store(std::max<std::int64_t>(kFirstCensus, static_cast<std::int64_t>(entries)),
-                        std::memory_order_relaxed);
+    std::size_t expected = 0;
+    for (const auto& shard : shards_) {
+      entries += shard->entries();
+      expected += shard->expected_entries();
+    }
+    advisor_->set_entries(expected);
+    until_census_.store(static_cast<std::int64_t>(entries + 1), std::memory_order_relaxed);
   }
   if (advisor_->sampled(hash)) advisor_->access(hash, false);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +18,8 @@ namespace kith::store {
 /// are in here. Deterministic. Not thread-safe, but for Item::touch().
 class Eviction {
  public:
-  /// `capacity` in bytes; it is the owner who calls evict() while there is too much.
+  /// `capacity` in bytes; it is the owner who calls evict() while there is too much: after an item
+  /// was taken in, so that the rules see whether there was room for it.
   Eviction(const Items& items, std::uint64_t capacity)
       : cache_{.items = items,
                .capacity_ = capacity,
@@ -35,6 +37,8 @@ class Eviction {
     if (cache_.newest_ == handle) cache_.newest_ = next;
     queue_of(handle).substitute(handle, next);
   }
+  /// The item is not to leave before another one came.
+  void protect(Handle handle) { cache_.newest_ = handle; }
 
   /// Lets an item go, which is not remembered.
   void remove(Handle handle) {
@@ -42,12 +46,11 @@ class Eviction {
     queue_of(handle).remove(handle);
   }
 
-  /// Chooses the least worthy item and lets it go. 0 when there is none. Amortized O(1), and never
-  /// more than some hundred steps.
-  Handle evict() {
+  /// Chooses the least worthy item and lets it go. 0 when there is none. `excess`: bytes that are too
+  /// much, of which the capacity follows. Amortized O(1), and never more than some hundred steps.
+  Handle evict(std::uint64_t excess) {
     if (size() == 0) return 0;
-    // Full is what has to evict, whatever else the memory is spent on.
-    cache_.capacity_ = charge();
+    cache_.capacity_ = charge() - std::min(charge(), excess);
     cache_.ghosts.resize(kGhostsPerItem * size());
     const Handle victim = Rules<Cache>::evict(cache_);
     if (cache_.newest_ == victim) cache_.newest_ = 0;

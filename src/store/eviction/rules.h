@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "store/eviction/settings.h"
@@ -34,7 +36,7 @@ class Rules {
     cache.push(home_of(cache, node), node);
   }
 
-  /// Requires that there is an entry.
+  /// Requires that there is an entry. The newest stays, unless it is alone.
   static Node evict(Cache& cache) {
     for (int step = 0; cache.count(QueueId::doomed) == 0; ++step) {
       if (!small_is_over(cache)) {
@@ -56,9 +58,12 @@ class Rules {
     return cache.settings().small_share * static_cast<double>(cache.capacity());
   }
 
+  /// Beside the small queue, which has room for one at least: else every newcomer would push
+  /// something out of main.
   static bool main_has_room(const Cache& cache, Node node) {
-    return static_cast<double>(cache.charge(QueueId::main) + cache.charge(node)) <=
-           static_cast<double>(cache.capacity()) - small_target(cache);
+    const auto charge = static_cast<double>(cache.charge(node));
+    return static_cast<double>(cache.charge(QueueId::main)) + charge <=
+           static_cast<double>(cache.capacity()) - std::max(small_target(cache), charge);
   }
 
   static bool small_is_over(const Cache& cache) {
@@ -105,9 +110,18 @@ class Rules {
     cache.push(QueueId::doomed, node);
   }
 
+  static std::size_t others(const Cache& cache) {
+    return cache.count(QueueId::small) + cache.count(QueueId::main);
+  }
+
   static void doom_main(Cache& cache) {
     for (int step = 0; step < kStepLimit; ++step) {
       const Node node = cache.pop(QueueId::main);
+      if (node == cache.newest() && others(cache) > 0) {
+        cache.push(QueueId::main, node);
+        if (cache.count(QueueId::main) > 1) continue;
+        return doom(cache, cache.pop(QueueId::small), true);
+      }
       if (cache.uses(node) == 0) return doom(cache, node, cache.settings().ghost_main);
       spare(cache, node);
     }
@@ -119,7 +133,8 @@ class Rules {
     if (step >= kStepLimit || cache.count(QueueId::small) == 0) return doom(cache, node, true);
     const Settings& settings = cache.settings();
     const std::uint8_t uses = cache.uses(node);
-    if (settings.recirculate && (uses > 0 || node == cache.newest())) {
+    if (node == cache.newest()) return cache.push(QueueId::small, node);
+    if (settings.recirculate && uses > 0) {
       cache.set_uses(node, 0);
       return cache.push(QueueId::small, node);
     }

@@ -79,6 +79,8 @@ class Arena final : public Lender {
   std::size_t bytes() const;
   /// Of those: slots that are free in pages that have others in use.
   std::size_t free_slot_bytes() const { return free_slot_bytes_; }
+  /// And: empty pages that are kept.
+  std::size_t spare_bytes() const { return spare_pages_ * page_bytes_; }
 
   /// A page that is sparsely used, of slots of which at least a page's worth is free in other pages.
   /// It gives out no slots until it is either empty or restored. -1: there is none.
