@@ -68,13 +68,14 @@ class Cache {
   /// `visit` returned; it should be short, because memory that others give up meanwhile cannot be
   /// used again. What `visit` throws comes through.
   template <class Visit>
-    requires std::invocable<Visit&, std::span<const std::byte>>
-  Result<bool> get(std::string_view key, Visit&& visit, const GetOptions& options = {}) const {
+    requires std::invocable<Visit&, std::span<const std::byte>> Result<bool> get(
+        std::string_view key, Visit&& visit, const GetOptions& options = {})
+  const {
     const auto call = [](void* context, std::span<const std::byte> bytes) {
       (*static_cast<std::remove_reference_t<Visit>*>(context))(bytes);
     };
-    return visit_bytes(
-        key, call, const_cast<void*>(static_cast<const void*>(std::addressof(visit))), options);
+    return visit_bytes(key, call,
+                       const_cast<void*>(static_cast<const void*>(std::addressof(visit))), options);
   }
 
   /// As get, with the answer's source and version.
@@ -106,7 +107,7 @@ class Cache {
   friend class Node;
   using Visitor = void (*)(void* context, std::span<const std::byte> bytes);
   Result<bool> visit_bytes(std::string_view key, Visitor visit, void* context,
-                     const GetOptions& options) const;
+                           const GetOptions& options) const;
 
   explicit Cache(std::shared_ptr<api::CacheImpl> impl) : impl_(std::move(impl)) {}
 

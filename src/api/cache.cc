@@ -26,7 +26,7 @@ Result<std::optional<Value>> Cache::get(std::string_view key, const GetOptions& 
 }
 
 Result<bool> Cache::visit_bytes(std::string_view key, Visitor visit, void* context,
-                          const GetOptions& options) const {
+                                const GetOptions& options) const {
   return impl_->visit_bytes(key, visit, context, options);
 }
 

@@ -193,7 +193,7 @@ Result<std::optional<Value>> CacheImpl::get(std::string_view key, const GetOptio
 }
 
 Result<bool> CacheImpl::visit_bytes(std::string_view key, Visitor visit, void* context,
-                              const GetOptions& options) {
+                                    const GetOptions& options) {
   if (!is_wrong(key, options)) {
     const Pin pin;
     if (const auto found = hit(key, pin)) {
@@ -366,7 +366,7 @@ bool CacheImpl::is_answer(std::string_view key, const store::Store::Found& found
 }
 
 void CacheImpl::count_hit(const store::Store::Found& found, const Pin& pin) {
-  StripedCounter& counter = found.negative()                      ? gets_absent_
+  StripedCounter& counter = found.negative()                    ? gets_absent_
                             : found.holding() == Holding::owned ? gets_local_
                                                                 : gets_mirror_;
   counter.add(pin.record());
@@ -393,7 +393,8 @@ std::vector<std::size_t> CacheImpl::hits(std::span<const std::string> keys,
     const std::size_t count = std::min(kAtOnce, keys.size() - first);
     std::copy_n(keys.begin() + static_cast<std::ptrdiff_t>(first), count, views.begin());
     const Pin pin;
-    if (!stopped) store_.find_many(std::span(views).first(count), pin, std::span(found).first(count));
+    if (!stopped)
+      store_.find_many(std::span(views).first(count), pin, std::span(found).first(count));
     for (std::size_t i = 0; i < count; ++i) {
       const std::string_view key = views[i];
       Result<std::optional<Value>>& result = results[first + i];

@@ -12,9 +12,9 @@ namespace kith {
 /// lock pins the present epoch meanwhile, and who took something out of that memory gives it back
 /// only when everybody who was pinned at that time has left.
 ///
-/// A pin writes one line of memory that is its thread's own, without a fence: whoever reclaims makes
-/// every running thread pass one instead (membarrier(2)); where the kernel has no such call, a pin
-/// has a fence. docs/notes.md, "Reading without locks", has the proof.
+/// A pin writes one line of memory that is its thread's own, without a fence: whoever reclaims
+/// makes every running thread pass one instead (membarrier(2)); where the kernel has no such call,
+/// a pin has a fence. docs/notes.md, "Reading without locks", has the proof.
 namespace epoch {
 
 /// What a thread shows to those who reclaim. Records are reused by later threads, never given back.

@@ -50,10 +50,10 @@ struct Item {
   enum Flag : std::uint8_t {
     kNegative = 1,
     // Two bits at kHoldingShift.
-    kMortal = 8,        // A Life follows.
-    kExtended = 16,     // The address of an Extension follows.
-    kOutside = 32,      // Its key and value are the extension's; none are here.
-    kCompressed = 64,   // The value's bytes are a frame of the store's Compressor.
+    kMortal = 8,       // A Life follows.
+    kExtended = 16,    // The address of an Extension follows.
+    kOutside = 32,     // Its key and value are the extension's; none are here.
+    kCompressed = 64,  // The value's bytes are a frame of the store's Compressor.
   };
   static constexpr unsigned kHoldingShift = 1;
   static constexpr std::uint8_t kHoldingMask = 3;

@@ -12,8 +12,9 @@ namespace kith::store {
 /// The items of an arena, by their handles, and what follows from them.
 class Items {
  public:
-  /// What an entry costs in the index: 8 bytes a place, 7/8 to 7/9 of which are taken.
-  static constexpr std::uint64_t kIndexBytes = 10;
+  /// What an entry costs beside its slot: 8 bytes in the index, of whose places 0.8 to 0.9 are
+  /// taken, and two ghosts.
+  static constexpr std::uint64_t kIndexBytes = 14;
 
   Items(const Arena& arena, std::uint64_t hash_seed)
       : begin_(static_cast<std::byte*>(arena.at(0))), arena_(arena), hash_seed_(hash_seed) {}

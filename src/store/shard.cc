@@ -24,6 +24,8 @@ constexpr std::uint64_t kReclaimIndexShare = 8;
 /// six times at most.
 constexpr std::size_t kExpiryLooks = 16;
 
+/// Of an arena with few pages.
+constexpr std::uint64_t kArenaTableBytes = 4096;
 /// Part of the budget that is left to what is retired and not yet given back: 1/64.
 constexpr std::uint64_t kReserveShare = 64;
 /// How far the budget may be exceeded while readers keep that from being given back: 1/32.
@@ -140,13 +142,17 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, TimePo
   entry.stale_until = std::max(entry.stale_until, entry.expires);
   MutexLock lock(&mutex_);
   expire(now, kExpiryLooks);
-  Handle present = index_.find(low(hash), [&](Handle candidate) {
-    return items_[candidate].has_key(key.bytes);
-  });
+  Handle present = index_.find(
+      low(hash), [&](Handle candidate) { return items_[candidate].has_key(key.bytes); });
   const bool alive = now < entry.stale_until;
   Shape shape = shape_of(key, entry);
   const Holding holding = entry.holding;
-  if (!alive || shape.slot_bytes + shape.outside_bytes() > limit_for(holding)) {
+  const std::uint64_t charge =
+      arena_->slot_bytes(shape.slot_bytes) + Items::kIndexBytes + shape.outside_bytes();
+  const bool full =
+      content() + charge > content_limit() ||
+      (holding == Holding::mirror && mirrors_.charge() + charge > limit_for(Holding::mirror));
+  if (!alive || charge > limit_for(holding)) {
     if (present != 0) remove(hash, present);
     ++(alive ? rejected_ : expirations_);
     return alive ? Outcome::refused : Outcome::dead;
@@ -161,7 +167,7 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, TimePo
     ++rejected_;
     return Outcome::refused;
   }
-  link(hash, handle, present);
+  link(hash, handle, present, full);
   evict_excess();
   if (items_[handle].has(Item::kMortal)) wheel_.add(handle, items_[handle].stale_until());
   if (reclaim_due()) reclaim(garbage);
@@ -176,10 +182,7 @@ std::size_t Shard::entries() const {
 std::size_t Shard::expected_entries() const {
   MutexLock lock(&mutex_);
   const std::uint64_t entries = primaries_.size() + mirrors_.size();
-  const std::uint64_t charge = primaries_.charge() + mirrors_.charge();
-  const std::uint64_t beside = live() > charge ? live() - charge : 0;
-  if (entries == 0 || content_limit() <= beside) return 0;
-  return static_cast<std::size_t>((content_limit() - beside) * entries / charge);
+  return entries == 0 ? 0 : static_cast<std::size_t>(content_limit() * entries / content());
 }
 
 Shard::Shape Shard::shape_of(KeyView key, const Entry& entry) const {
@@ -216,7 +219,8 @@ Handle Shard::make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garba
     }
   }
   // Others leave when it is there, but a large one must have room first.
-  while (live() + shape.outside_bytes() > budget_ && evict_one()) {
+  while (content() + shape.outside_bytes() > content_limit() + budget_ / kReserveShare &&
+         content() > 0 && evict_one()) {
   }
   if (!make_room(shape.outside_bytes(), garbage)) return 0;
   const Handle handle = take_slot(shape.slot_bytes, garbage);
@@ -263,9 +267,9 @@ Handle Shard::make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garba
 }
 
 /// Has the item found, in the place of `present` if that is not 0.
-void Shard::link(std::uint64_t hash, Handle handle, Handle present) {
+void Shard::link(std::uint64_t hash, Handle handle, Handle present, bool full) {
   if (present == 0) {
-    queue_of(items_[handle]).insert(handle);
+    queue_of(items_[handle]).insert(handle, full);
     index_.insert(low(hash), handle);
     return;
   }
@@ -276,7 +280,7 @@ void Shard::link(std::uint64_t hash, Handle handle, Handle present) {
     to.protect(handle);
   } else {
     from.remove(present);
-    to.insert(handle);
+    to.insert(handle, full);
   }
   index_.replace(low(hash), present, handle);
   retire(present, false);
@@ -300,8 +304,8 @@ std::uint32_t Shard::number_of_epoch(std::uint64_t epoch) {
 bool Shard::erase(std::uint64_t hash, std::string_view key) {
   Garbage garbage;
   MutexLock lock(&mutex_);
-  const Handle handle = index_.find(
-      low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
+  const Handle handle =
+      index_.find(low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
   if (handle == 0) return false;
   remove(hash, handle);
   if (reclaim_due()) reclaim(garbage);
@@ -310,8 +314,8 @@ bool Shard::erase(std::uint64_t hash, std::string_view key) {
 
 void Shard::drop_dead(std::uint64_t hash, std::string_view key, TimePoint now) {
   MutexLock lock(&mutex_);
-  const Handle handle = index_.find(
-      low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
+  const Handle handle =
+      index_.find(low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
   if (handle == 0) return;
   const Item& item = items_[handle];
   if (now < item.stale_until() && of_present_tenure(item)) return;
@@ -340,7 +344,7 @@ void Shard::maintain(TimePoint now) {
   MutexLock lock(&mutex_);
   expire(now, 32 * kExpiryLooks);
   constexpr int kSteps = 256;
-  for (int i = 0; i < kSteps && live() > content_limit() && evict_one(); ++i) {
+  for (int i = 0; i < kSteps && content() > content_limit() && evict_one(); ++i) {
   }
   reclaim(garbage);
   for (int i = 0; i < kSteps && used() > budget_ && free_something(garbage); ++i) {
@@ -357,7 +361,7 @@ void Shard::set_budget(std::uint64_t bytes) {
 void Shard::add_stats(StoreStats& stats) const {
   MutexLock lock(&mutex_);
   stats.entries += index_.size();
-  stats.bytes += primaries_.charge() + mirrors_.charge();
+  stats.bytes += content();
   stats.mirror_bytes += mirrors_.charge();
   stats.memory_bytes += used();
   stats.evictions += evictions_;
@@ -392,36 +396,32 @@ std::uint64_t Shard::used() const {
 }
 
 std::uint64_t Shard::limit_for(Holding holding) const {
-  // A store that is empty has some memory too.
-  const std::uint64_t fixed = sizeof(Shard) + 2 * arena_->page_bytes() + 8192;
-  const std::uint64_t most = budget_ > fixed ? budget_ - fixed : 0;
+  const std::uint64_t most = content_limit();
   if (holding != Holding::mirror) return most;
-  return std::min(most,
-                  static_cast<std::uint64_t>(static_cast<double>(budget_) * mirror_share_));
+  return std::min(most, static_cast<std::uint64_t>(static_cast<double>(budget_) * mirror_share_));
 }
 
-/// What the entries need, which is less than what the store has: some is free, some is retired.
-std::uint64_t Shard::live() const {
-  const std::uint64_t idle = retired_bytes_ + arena_->free_slot_bytes() + arena_->spare_bytes();
-  const std::uint64_t all = used();
-  return all > idle ? all - idle : 0;
-}
+/// What the entries take, by rule and not by what the allocations happen to be: else a table that
+/// grows would push out a hundred entries, and let in a hundred without a judgement afterwards.
+std::uint64_t Shard::content() const { return primaries_.charge() + mirrors_.charge(); }
 
+/// Of the content. The rest of the budget is for what every shard has, for what is retired and not
+/// yet given back, and for pages that are not full.
 std::uint64_t Shard::content_limit() const {
-  const std::uint64_t reserve =
-      std::max(budget_ / kReserveShare,
-               std::min<std::uint64_t>(2 * arena_->page_bytes(), budget_ / 16));
-  return budget_ - reserve;
+  const std::uint64_t reserve = std::max(
+      budget_ / kReserveShare, std::min<std::uint64_t>(2 * arena_->page_bytes(), budget_ / 16));
+  const std::uint64_t beside = sizeof(Shard) + kArenaTableBytes + wheel_.bytes() + reserve;
+  return budget_ > beside ? budget_ - beside : 0;
 }
 
-/// One leaves for one that came, so that the order in which they leave is the queues' own. What came
-/// last stays, if need be alone.
+/// One leaves for one that came, so that the order in which they leave is the queues' own. What
+/// came last stays, if need be alone.
 void Shard::evict_excess() {
   const std::uint64_t mirror_limit = limit_for(Holding::mirror);
   while (mirrors_.charge() > mirror_limit && mirrors_.size() > 1) {
     evict(mirrors_, mirrors_.charge() - mirror_limit);
   }
-  while (live() > content_limit() && primaries_.size() + mirrors_.size() > 1 && evict_one()) {
+  while (content() > content_limit() && primaries_.size() + mirrors_.size() > 1 && evict_one()) {
   }
 }
 
@@ -459,9 +459,10 @@ bool Shard::free_something(Garbage& garbage) {
 }
 
 bool Shard::evict_one() {
-  const std::uint64_t present = live();
+  const std::uint64_t present = content();
   const std::uint64_t limit = content_limit();
-  return evict(primaries_.size() > 1 || mirrors_.size() == 0 ? primaries_ : mirrors_, present > limit ? present - limit : 0);
+  return evict(primaries_.size() > 1 || mirrors_.size() == 0 ? primaries_ : mirrors_,
+               present > limit ? present - limit : 0);
 }
 
 bool Shard::evict(Eviction& queue, std::uint64_t excess) {
@@ -521,8 +522,7 @@ void Shard::retire(Handle handle, bool moved) {
 
 /// Enough to be worth it, and not looked at in vain for the last few items.
 bool Shard::reclaim_due() const {
-  if (index_.retired_bytes() * kReclaimIndexShare > index_.bytes() &&
-      retired_.size() % 8 == 0) {
+  if (index_.retired_bytes() * kReclaimIndexShare > index_.bytes() && retired_.size() % 8 == 0) {
     return true;
   }
   return retired_.size() >= kReclaimItems || retired_bytes_ >= kReclaimBytes;

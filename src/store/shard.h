@@ -37,9 +37,9 @@ struct ShardOptions {
 /// to give up, a wheel that says whose time is over. Reads are lock-free and need a pin; writes
 /// exclude each other.
 ///
-/// An item that is taken out can still be read by who found it before. It is *retired*, and given up
-/// by a reclaim() that finds all readers of that time gone; if values use its bytes even then, its
-/// slot is free when the last of them is.
+/// An item that is taken out can still be read by who found it before. It is *retired*, and given
+/// up by a reclaim() that finds all readers of that time gone; if values use its bytes even then,
+/// its slot is free when the last of them is.
 class Shard {
  public:
   explicit Shard(const ShardOptions& options);
@@ -54,8 +54,8 @@ class Shard {
   void prefetch_item(std::uint64_t hash) const;
   /// Null: there is none.
   [[gnu::always_inline]] Item* find(std::uint64_t hash, std::string_view key) const {
-    const Handle handle = index_.find(
-        low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
+    const Handle handle =
+        index_.find(low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
     return handle == 0 ? nullptr : &items_[handle];
   }
   /// Whether what the node owned when it loaded the item still counts.
@@ -117,11 +117,11 @@ class Shard {
   std::uint32_t number_of_epoch(std::uint64_t epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Handle make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garbage)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void link(std::uint64_t hash, Handle handle, Handle present)
+  void link(std::uint64_t hash, Handle handle, Handle present, bool full)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void remove(std::uint64_t hash, Handle handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::uint64_t live() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  std::uint64_t content() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   std::uint64_t content_limit() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   std::uint64_t overshoot() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void evict_excess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

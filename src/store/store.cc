@@ -24,9 +24,7 @@ constexpr std::size_t kKeysAtOnce = 32;
 }  // namespace
 
 Store::Store(const StoreOptions& options)
-    : hash_seed_(options.hash_seed),
-      advisor_(std::make_unique<Advisor>()),
-      until_census_(1) {
+    : hash_seed_(options.hash_seed), advisor_(std::make_unique<Advisor>()), until_census_(1) {
   const std::uint64_t shards =
       options.shards != 0
           ? options.shards
@@ -36,11 +34,12 @@ Store::Store(const StoreOptions& options)
   KITH_CHECK(options.mirror_share >= 0 && options.mirror_share <= 1);
   shard_shift_ = 32 - static_cast<unsigned>(std::countr_zero(shards));
   for (std::uint64_t i = 0; i < shards; ++i) {
-    shards_.push_back(std::make_unique<Shard>(ShardOptions{.budget_bytes = options.budget_bytes / shards,
-                                                           .mirror_share = options.mirror_share,
-                                                           .tenure = options.tenure,
-                                                           .hash_seed = options.hash_seed,
-                                                           .advisor = advisor_.get()}));
+    shards_.push_back(
+        std::make_unique<Shard>(ShardOptions{.budget_bytes = options.budget_bytes / shards,
+                                             .mirror_share = options.mirror_share,
+                                             .tenure = options.tenure,
+                                             .hash_seed = options.hash_seed,
+                                             .advisor = advisor_.get()}));
   }
 }
 

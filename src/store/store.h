@@ -43,7 +43,8 @@ struct StoreOptions {
 };
 
 /// The node's memory for one cache: keys to entries, bounded in bytes, with expiry and eviction by
-/// popularity. Thread-safe; reads take no lock. Time is always the caller's; the store has no clock.
+/// popularity. Thread-safe; reads take no lock. Time is always the caller's; the store has no
+/// clock.
 class Store {
  public:
   explicit Store(const StoreOptions& options);
@@ -68,6 +69,7 @@ class Store {
     Duration load_cost() const;
     /// A handle to the value, for as long as one likes.
     Value value(const Pin& pin) const;
+
    private:
     friend class Store;
     Found(const Shard* shard, Item* item, std::uint64_t hash)
@@ -105,8 +107,8 @@ class Store {
   bool erase(KeyView key);
   void clear();
 
-  /// Gives back what is over and what is above the budget: a bounded number of entries. To be called
-  /// now and then; every put does some of it.
+  /// Gives back what is over and what is above the budget: a bounded number of entries. To be
+  /// called now and then; every put does some of it.
   void maintain(TimePoint now);
   /// A new budget, from now on. If it is less, the memory follows with the next puts and calls of
   /// maintain().

@@ -15,7 +15,8 @@ void Advisor::set_entries(std::size_t entries) {
   unsigned sample_bits = 0;
   while (entries >> sample_bits > Shadows::kMaxEntries) ++sample_bits;
   sample_limit_.store(UINT64_MAX >> sample_bits, std::memory_order_relaxed);
-  shadows_ = std::make_unique<Shadows>(entries >> sample_bits, best_.load(std::memory_order_relaxed));
+  shadows_ =
+      std::make_unique<Shadows>(entries >> sample_bits, best_.load(std::memory_order_relaxed));
   bytes_.store(shadows_->bytes(), std::memory_order_relaxed);
 }
 

@@ -18,8 +18,7 @@ namespace kith::store {
 /// are in here. Deterministic. Not thread-safe, but for Item::touch().
 class Eviction {
  public:
-  /// `capacity` in bytes; it is the owner who calls evict() while there is too much: after an item
-  /// was taken in, so that the rules see whether there was room for it.
+  /// `capacity` in bytes; it is the owner who calls evict() while there is too much.
   Eviction(const Items& items, std::uint64_t capacity)
       : cache_{.items = items,
                .capacity_ = capacity,
@@ -28,8 +27,11 @@ class Eviction {
   void set_capacity(std::uint64_t capacity) { cache_.capacity_ = capacity; }
   void follow(const Settings& settings) { cache_.settings_ = &settings; }
 
-  /// Takes in an item that is new.
-  void insert(Handle handle) { Rules<Cache>::insert(cache_, handle); }
+  /// Takes in an item that is new. `full`: others had to leave for it, or have to now.
+  void insert(Handle handle, bool full) {
+    cache_.full = full;
+    Rules<Cache>::insert(cache_, handle);
+  }
 
   /// The item takes the place of the other, with its uses.
   void substitute(Handle handle, Handle next) {
@@ -46,8 +48,9 @@ class Eviction {
     queue_of(handle).remove(handle);
   }
 
-  /// Chooses the least worthy item and lets it go. 0 when there is none. `excess`: bytes that are too
-  /// much, of which the capacity follows. Amortized O(1), and never more than some hundred steps.
+  /// Chooses the least worthy item and lets it go. 0 when there is none. `excess`: bytes that are
+  /// too much, of which the capacity follows. Amortized O(1), and never more than some hundred
+  /// steps.
   Handle evict(std::uint64_t excess) {
     if (size() == 0) return 0;
     cache_.capacity_ = charge() - std::min(charge(), excess);
@@ -88,9 +91,11 @@ class Eviction {
     Ghosts ghosts{};
     Handle newest_ = 0;
     unsigned refills = 0;
+    bool full = false;
 
     const Settings& settings() const { return *settings_; }
     std::uint64_t capacity() const { return capacity_; }
+    bool has_room(Handle) const { return !full; }
     const Queue& queue(QueueId id) const { return queues[static_cast<std::size_t>(id) - 1]; }
     Queue& queue(QueueId id) { return queues[static_cast<std::size_t>(id) - 1]; }
     std::uint64_t charge(QueueId id) const { return queue(id).charge(); }
@@ -115,7 +120,9 @@ class Eviction {
     unsigned next_refill() { return ++refills; }
   };
 
-  Queue& queue_of(Handle handle) { return cache_.queues[cache_.items[handle].queue - std::size_t{1}]; }
+  Queue& queue_of(Handle handle) {
+    return cache_.queues[cache_.items[handle].queue - std::size_t{1}];
+  }
 
   Cache cache_;
 };

@@ -10,8 +10,9 @@
 namespace kith::store {
 
 /// Which keys were given up lately: 16 bits of each one's hash, in buckets of one cache line that
-/// forget their oldest. So it is a little uncertain what is forgotten when, and one key in 2000 that
-/// was never here seems to have been; both cost a wrong guess and nothing else. Not thread-safe.
+/// forget their oldest. So it is a little uncertain what is forgotten when, and one key in 2000
+/// that was never here seems to have been; both cost a wrong guess and nothing else. Not
+/// thread-safe.
 class Ghosts {
  public:
   explicit Ghosts(std::size_t keys = 0) { resize(keys); }

@@ -18,6 +18,7 @@ enum class QueueId : std::uint8_t { none, small, main, doomed };
 /// The rules are the same for the real entries and for the shadows that try settings out, so they
 /// are written for any `Cache` that has a type Node and
 ///   settings(), capacity()            as they are now
+///   has_room(Node)                    whether nothing has to leave for it
 ///   charge(QueueId), charge(Node), count(QueueId)
 ///   push(QueueId, Node)               at the newest end
 ///   pop(QueueId)                      from the oldest end
@@ -75,9 +76,7 @@ class Rules {
   /// Main fills first: so of a loop that is larger than the cache a part stays, as with LIRS.
   static QueueId home_of(Cache& cache, Node node) {
     const bool returns = cache.recall(node);
-    const bool cache_has_room =
-        cache.charge(QueueId::main) + cache.charge(QueueId::small) + cache.charge(node) <=
-        cache.capacity();
+    const bool cache_has_room = cache.has_room(node);
     if (main_has_room(cache, node)) {
       return cache_has_room || returns ? QueueId::main : QueueId::small;
     }

@@ -47,14 +47,15 @@ Shadows::Cache::Cache(std::vector<Record>& all, std::size_t expert, std::size_t 
 
 void Shadows::Cache::set_uses(Index index, std::uint8_t uses) {
   std::uint16_t& all = records[index].uses;
-  all = static_cast<std::uint16_t>((all & ~(unsigned{kMaxUses} << shift)) | unsigned{uses} << shift);
+  all =
+      static_cast<std::uint16_t>((all & ~(unsigned{kMaxUses} << shift)) | unsigned{uses} << shift);
 }
 
 Shadows::Shadows(std::size_t entries, std::size_t best)
     : entries_(std::clamp<std::size_t>(entries, 1, kMaxEntries)),
       period_(period_of(entries_)),
-      decay_(std::exp2(-static_cast<double>(period_) /
-                       (kHalfLife * static_cast<double>(entries_)))),
+      decay_(
+          std::exp2(-static_cast<double>(period_) / (kHalfLife * static_cast<double>(entries_)))),
       // Every shadow may have other keys, and one more on its way in.
       records_(kCount * (entries_ + 1) + 1),
       heads_(std::bit_ceil(records_.size()), kNone),
@@ -79,8 +80,8 @@ void Shadows::access(std::uint64_t hash, bool hit) {
 }
 
 std::size_t Shadows::bytes() const {
-  std::size_t bytes = sizeof(Shadows) + records_.size() * sizeof(Record) +
-                      heads_.size() * sizeof(Index);
+  std::size_t bytes =
+      sizeof(Shadows) + records_.size() * sizeof(Record) + heads_.size() * sizeof(Index);
   for (const Cache& cache : caches_) {
     bytes += sizeof(Cache) + cache.ghosts.bytes();
     for (const Ring& ring : cache.rings) bytes += ring.bytes();
@@ -135,8 +136,8 @@ void Shadows::score(Mask shadows_hit, bool real_hit) {
   owed_[best_] += static_cast<int>(shadows_hit >> best_ & 1) - static_cast<int>(real_hit);
   if (shadows_hit == 0) return;
   constexpr unsigned kAll = (1u << kCount) - 1;
-  const unsigned differ = (shadows_hit >> best_ & 1) != 0 ? kAll & ~unsigned{shadows_hit}
-                                                          : unsigned{shadows_hit};
+  const unsigned differ =
+      (shadows_hit >> best_ & 1) != 0 ? kAll & ~unsigned{shadows_hit} : unsigned{shadows_hit};
   for (std::size_t i = 0; i < kCount; ++i) {
     hits_[i] += shadows_hit >> i & 1;
     differences_[i] += differ >> i & 1;
@@ -144,11 +145,10 @@ void Shadows::score(Mask shadows_hit, bool real_hit) {
 }
 
 /// Its hits, less those that the real cache did not have with this setting: a shadow may lie on the
-/// lucky side of an edge, such as a loop exactly as long as it, or live on what the real cache never
-/// came to hold.
+/// lucky side of an edge, such as a loop exactly as long as it, or live on what the real cache
+/// never came to hold.
 double Shadows::merit(std::size_t expert) const {
-  return hits_[expert] -
-         std::max(0.0, owed_[expert] - kGrace * static_cast<double>(entries_));
+  return hits_[expert] - std::max(0.0, owed_[expert] - kGrace * static_cast<double>(entries_));
 }
 
 double Shadows::required_lead(std::size_t expert) const {

@@ -12,8 +12,8 @@
 
 namespace kith::store {
 
-/// One small cache for each of kExperts, all fed with the same keys, and their score. They share one
-/// table of the keys, so that a key that all of them have costs one look. Not thread-safe.
+/// One small cache for each of kExperts, all fed with the same keys, and their score. They share
+/// one table of the keys, so that a key that all of them have costs one look. Not thread-safe.
 class Shadows {
  public:
   /// Entries of a shadow at most.
@@ -80,6 +80,7 @@ class Shadows {
     Ring& ring(QueueId id) { return rings[static_cast<std::size_t>(id) - 1]; }
     std::uint64_t charge(QueueId id) const { return ring(id).size(); }
     std::uint64_t charge(Index) const { return 1; }
+    bool has_room(Index) const { return size() < capacity_; }
     std::size_t count(QueueId id) const { return ring(id).size(); }
     std::size_t size() const {
       return count(QueueId::small) + count(QueueId::main) + count(QueueId::doomed);

@@ -15,9 +15,9 @@
 
 namespace kith::store {
 
-/// When to look at which items, because their time is over: hierarchical timing wheels (Varghese and
-/// Lauck 1987) of handles. A handle may be out of date when it is due, or not be over for long: the
-/// user looks, and adds it again in the latter case. Not thread-safe.
+/// When to look at which items, because their time is over: hierarchical timing wheels (Varghese
+/// and Lauck 1987) of handles. A handle may be out of date when it is due, or not be over for long:
+/// the user looks, and adds it again in the latter case. Not thread-safe.
 class Wheel {
  public:
   /// Has `handle` looked at when `when` has come, up to a tick later, and up to five times before.
@@ -60,7 +60,9 @@ class Wheel {
   /// 2^27 ns: 0.13 s; the wheels turn in 2 s, 34 s, 9 min, 2.4 h, 39 h and 26 days.
   static constexpr int kTickBits = 27;
 
-  static std::int64_t tick_of(TimePoint time) { return time.time_since_epoch().count() >> kTickBits; }
+  static std::int64_t tick_of(TimePoint time) {
+    return time.time_since_epoch().count() >> kTickBits;
+  }
 
   void turn_to(std::int64_t tick) {
     if (tick <= now_) return;

@@ -12,8 +12,8 @@ namespace {
 
 /// Of the largest table: 8192 places, 64 KiB, which are copied in some 30 microseconds.
 constexpr std::uint32_t kMaxBuckets = 1024;
-/// A table grows when more than 29/32 of its places are taken, or an entry would come to lie further
-/// than this from its bucket; and shrinks when less than 3/8 are.
+/// A table grows when more than 29/32 of its places are taken, or an entry would come to lie
+/// further than this from its bucket; and shrinks when less than 3/8 are.
 constexpr std::size_t kReach = 64;
 /// Small tables double: copying them costs nothing.
 constexpr std::uint32_t kSmallBuckets = 32;
@@ -50,8 +50,7 @@ void Index::clear() {
   directory_.store(empty, std::memory_order_release);
   const std::size_t places = std::size_t{1} << depth_of(old);
   for (std::size_t i = 0; i < places;) {
-    Table* const table =
-        table_of_word(directory_of(old).table(i).load(std::memory_order_relaxed));
+    Table* const table = table_of_word(directory_of(old).table(i).load(std::memory_order_relaxed));
     i += std::size_t{1} << (depth_of(old) - table->depth);
     retire(table, table->bytes());
   }

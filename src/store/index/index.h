@@ -178,8 +178,9 @@ class Index {
 
   TableWord table_word(std::uint32_t hash) const {
     const DirectoryWord directory = directory_.load(std::memory_order_acquire);
-    return directory_of(directory).table(table_place(directory, hash)).load(
-        std::memory_order_acquire);
+    return directory_of(directory)
+        .table(table_place(directory, hash))
+        .load(std::memory_order_acquire);
   }
   Run run_of(std::uint32_t hash) const {
     const TableWord word = table_word(hash);

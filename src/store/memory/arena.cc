@@ -76,8 +76,8 @@ void Arena::abandon() {
 }
 
 void Arena::take_back(Lent& lent) noexcept {
-  auto* const slot = reinterpret_cast<SlotHead*>(reinterpret_cast<std::byte*>(&lent) -
-                                                 offsetof(SlotHead, lent));
+  auto* const slot =
+      reinterpret_cast<SlotHead*>(reinterpret_cast<std::byte*>(&lent) - offsetof(SlotHead, lent));
   bool unused = false;
   {
     MutexLock lock(&returned_mutex_);
@@ -205,7 +205,8 @@ std::uint32_t Arena::fresh_page() {
   const std::uint32_t page = fresh_page_++;
   const auto begin = reinterpret_cast<std::uintptr_t>(page_address(page));
   const std::uintptr_t huge = begin & ~(kHugePageBytes - 1);
-  if (begin - huge < page_bytes_ && huge - kHugePageBytes >= reinterpret_cast<std::uintptr_t>(first_page_)) {
+  if (begin - huge < page_bytes_ &&
+      huge - kHugePageBytes >= reinterpret_cast<std::uintptr_t>(first_page_)) {
     // What lies before it is full, and will be read at random: one huge page takes a third of the
     // time of a hit away. Not earlier, because a huge page is there as a whole. Where the kernel
     // cannot, nothing is lost.

@@ -82,8 +82,8 @@ class Arena final : public Lender {
   /// And: empty pages that are kept.
   std::size_t spare_bytes() const { return spare_pages_ * page_bytes_; }
 
-  /// A page that is sparsely used, of slots of which at least a page's worth is free in other pages.
-  /// It gives out no slots until it is either empty or restored. -1: there is none.
+  /// A page that is sparsely used, of slots of which at least a page's worth is free in other
+  /// pages. It gives out no slots until it is either empty or restored. -1: there is none.
   std::int64_t isolate_sparse_page();
   /// Makes an isolated page one like all others.
   void restore_page(std::int64_t page);
@@ -134,7 +134,9 @@ class Arena final : public Lender {
 
   std::size_t class_of(std::size_t bytes) const;
   std::size_t class_bytes(std::size_t size_class) const;
-  std::size_t slots_of(std::size_t size_class) const { return page_bytes_ / class_bytes(size_class); }
+  std::size_t slots_of(std::size_t size_class) const {
+    return page_bytes_ / class_bytes(size_class);
+  }
   Page& info(std::int64_t page) const { return pages_[page]; }
   std::byte* page_address(std::int64_t page) const {
     return first_page_ + static_cast<std::size_t>(page) * page_bytes_;
