@@ -5,11 +5,13 @@
 #include <benchmark/benchmark.h>
 #include <kith/kith.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -72,16 +74,20 @@ kith::Cache open(kith::Node& node, std::string_view name, std::uint64_t bytes,
   return *std::move(cache);
 }
 
-/// Bytes that the allocator has given out, all arenas together.
-std::uint64_t allocated_bytes() {
-  const struct mallinfo2 info = ::mallinfo2();
-  return info.uordblks + info.hblkhd;
+/// Memory that the process has, without what the allocator keeps for later.
+std::uint64_t resident_bytes() {
+  ::malloc_trim(0);
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  if (!(statm >> all >> resident)) die("/proc/self/statm cannot be read");
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 double bytes_per_entry(const std::function<void()>& fill) {
-  const std::uint64_t before = allocated_bytes();
+  const std::uint64_t before = resident_bytes();
   fill();
-  return static_cast<double>(allocated_bytes() - before) / static_cast<double>(kEntries);
+  return static_cast<double>(resident_bytes() - before) / static_cast<double>(kEntries);
 }
 
 /// The entries in an order that has nothing to do with their popularity.
@@ -263,6 +269,12 @@ int main(int argc, char** argv) {
     const auto value = cache.get(key);
     return value && *value && (*value)->size() == kValueBytes;
   });
+  register_hit("visit/kith", keys, [&](std::string_view key) {
+    std::size_t size = 0;
+    const auto there =
+        cache.get(key, [&](std::span<const std::byte> bytes) { size = bytes.size(); });
+    return there && *there && size == kValueBytes;
+  });
   const auto hit_map = [](MapCache& map, std::string_view key) {
     const MapCache::Shared value = map.get(key);
     return value != nullptr && value->size() == kValueBytes;
@@ -331,6 +343,9 @@ int main(int argc, char** argv) {
       kith_bytes, one_mutex_bytes, sharded_bytes);
   table.print_ratio("hit/kith/threads:1", "hit/one_mutex/threads:1");
   table.print_ratio("hit/kith/threads:1", "hit/64_mutexes/threads:1");
+  table.print_ratio("visit/kith/threads:1", "hit/one_mutex/threads:1");
+  table.print_ratio("hit/kith/threads:2", "hit/kith/threads:1");
+  table.print_ratio("visit/kith/threads:2", "visit/kith/threads:1");
   table.print_ratio("hit/kith/threads:2", "hit/one_mutex/threads:2");
   table.print_ratio("hit/kith/threads:2", "hit/64_mutexes/threads:2");
   table.print_ratio("get_many_16/kith", "get_many_16/one_mutex");

@@ -54,6 +54,11 @@ class Node {
   /// has left), cancelled (stopped).
   Result<Cache> open(std::string_view name, const CacheOptions& options = {}, Loader loader = {});
 
+  /// Gives an open cache more or less memory, from now on. What is too much leaves within seconds.
+  /// Errors: invalid_argument (no such cache, or less than 64 KiB), resource_exhausted (more than
+  /// the node has left).
+  Result<void> resize(std::string_view name, std::uint64_t memory_bytes);
+
   /// Replaces all other nodes at once. Requests in flight to a removed node still complete.
   /// Errors: invalid_argument; nothing is changed then.
   Result<void> set_peers(std::vector<Peer> peers);

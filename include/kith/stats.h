@@ -30,10 +30,12 @@ struct CacheStats {
   std::uint64_t hedges = 0;     ///< Second requests sent because the first was slow.
   std::uint64_t refused_busy = 0;  ///< Loads refused because the queue was full.
 
-  std::uint64_t entries = 0;      ///< Values held now.
-  std::uint64_t bytes = 0;        ///< Memory they take, in bytes.
-  std::uint64_t evictions = 0;    ///< Entries given up for more popular ones.
-  std::uint64_t rejected = 0;     ///< Values not kept, because memory_bytes is too small for them.
+  std::uint64_t entries = 0;  ///< Values held now.
+  std::uint64_t bytes = 0;    ///< Memory they take, in bytes.
+  std::uint64_t memory_bytes =
+      0;                        ///< All memory of the cache; CacheOptions::memory_bytes bounds it.
+  std::uint64_t evictions = 0;  ///< Entries given up for more popular ones.
+  std::uint64_t rejected = 0;   ///< Values not kept, because memory_bytes is too small for them.
   std::uint64_t expirations = 0;  ///< Entries dropped after their time.
 };
 

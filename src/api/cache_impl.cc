@@ -108,6 +108,7 @@ store::StoreOptions store_options(const CacheOptions& options, const Tenure& ten
   store::StoreOptions result;
   result.budget_bytes = options.memory_bytes;
   result.hash_seed = index_hash_seed();
+  result.compress = options.compress;
   // What never changes may be served by whoever has it.
   if (options.coherence == Coherence::coherent) result.tenure = &tenure;
   return result;
@@ -199,7 +200,11 @@ Result<bool> CacheImpl::visit_bytes(std::string_view key, Visitor visit, void* c
     if (const auto found = hit(key, pin)) {
       count_hit(found, pin);
       if (found.negative()) return false;
-      visit(context, std::as_bytes(std::span(found.bytes())));
+      if (found.compressed()) {
+        visit(context, found.value(pin).bytes());
+      } else {
+        visit(context, std::as_bytes(std::span(found.bytes())));
+      }
       return true;
     }
   }
@@ -447,6 +452,8 @@ void CacheImpl::prepare(edge::Call& call, KeyView key, TimePoint now,
   call.deadline = kith::fetch::after(now, options.timeout);
 }
 
+void CacheImpl::tidy() { store_.maintain(edge::Driver::now()); }
+
 CacheStats CacheImpl::stats() const {
   CacheStats stats;
   stats.gets_local = gets_local_.get();
@@ -473,6 +480,7 @@ CacheStats CacheImpl::stats() const {
   const store::StoreStats held = store_.stats();
   stats.entries = held.entries;
   stats.bytes = held.bytes;
+  stats.memory_bytes = held.memory_bytes;
   stats.evictions = held.evictions;
   stats.expirations = held.expirations;
   stats.rejected = held.rejected;

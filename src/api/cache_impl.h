@@ -41,7 +41,12 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
 
   const std::string& name() const { return name_; }
   CacheId id() const { return id_; }
+  /// As it was opened.
   const CacheOptions& options() const { return options_; }
+  std::uint64_t memory_bytes() const { return store_.budget_bytes(); }
+  void set_memory_bytes(std::uint64_t bytes) { store_.set_budget(bytes); }
+  /// What is to be done now and then; may take a second. One thread at a time.
+  void tidy();
   store::Store& store() { return store_; }
   /// The miss path's counters, one set per loop. Set once, before the cache is handed out.
   void count_with(std::vector<const fetch::Statistics*> counters) {

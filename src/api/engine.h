@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "api/housekeeper.h"
 #include "api/loader_pool.h"
 #include "edge/driver/driver.h"
 
@@ -17,6 +18,7 @@ struct Engine {
   /// The node is stopping or has stopped: memory answers no more either.
   std::atomic<bool> stopped{false};
   LoaderPool pool;
+  Housekeeper housekeeper;
   std::unique_ptr<edge::Driver> driver;
 };
 

@@ -38,6 +38,10 @@ Result<Cache> Node::open(std::string_view name, const CacheOptions& options, Loa
   return Cache(*std::move(impl));
 }
 
+Result<void> Node::resize(std::string_view name, std::uint64_t memory_bytes) {
+  return impl_->resize(name, memory_bytes);
+}
+
 Result<void> Node::set_peers(std::vector<Peer> peers) { return impl_->set_peers(std::move(peers)); }
 Result<void> Node::add_peer(Peer peer) { return impl_->add_peer(std::move(peer)); }
 Result<void> Node::remove_peer(std::string_view address) { return impl_->remove_peer(address); }

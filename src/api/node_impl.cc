@@ -126,7 +126,32 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
   cache->count_with(engine_->driver->open_cache(cache->name(), core_options, cache->store()));
   memory_left_ -= options.memory_bytes;
   caches_.emplace(cache->name(), cache);
+  engine_->housekeeper.add([weak = std::weak_ptr<CacheImpl>(cache)] {
+    const auto alive = weak.lock();
+    if (alive != nullptr) alive->tidy();
+    return alive != nullptr;
+  });
   return cache;
+}
+
+Result<void> NodeImpl::resize(std::string_view name, std::uint64_t memory_bytes) {
+  if (auto valid = validate_cache_memory(memory_bytes); !valid) return valid;
+  MutexLock lock(&mutex_);
+  const auto found = caches_.find(name);
+  if (found == caches_.end()) {
+    return fail(ErrorCode::invalid_argument, "no cache \"" + std::string(name) + "\" is open");
+  }
+  CacheImpl& cache = *found->second;
+  const std::uint64_t left = memory_left_ + cache.memory_bytes();
+  if (memory_bytes > left) {
+    return fail(ErrorCode::resource_exhausted,
+                "memory_bytes is " + std::to_string(memory_bytes) + "; the node has " +
+                    std::to_string(left) + " of its " + std::to_string(options_.memory_bytes) +
+                    " for this cache");
+  }
+  memory_left_ = left - memory_bytes;
+  cache.set_memory_bytes(memory_bytes);
+  return {};
 }
 
 Result<void> NodeImpl::set_peers(std::vector<Peer> peers) {
@@ -227,6 +252,7 @@ void NodeImpl::stop() {
     if (std::exchange(stopped_, true)) return;
   }
   engine_->stopped.store(true, std::memory_order_relaxed);
+  engine_->housekeeper.stop();
   // Bounded, so that a moment so far ahead still is one.
   constexpr Duration kLongestGrace = std::chrono::hours(24 * 365);
   const Duration grace = std::min(options_.stop_grace, kLongestGrace);

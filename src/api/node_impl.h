@@ -27,6 +27,7 @@ class NodeImpl {
 
   Result<std::shared_ptr<CacheImpl>> open(std::string_view name, const CacheOptions& options,
                                           Loader loader);
+  Result<void> resize(std::string_view name, std::uint64_t memory_bytes);
   Result<void> set_peers(std::vector<Peer> peers);
   Result<void> add_peer(Peer peer);
   Result<void> remove_peer(std::string_view address);

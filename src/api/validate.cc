@@ -109,11 +109,14 @@ Result<void> validate(const NodeOptions& options) {
   return validate_peers(options.peers);
 }
 
+Result<void> validate_cache_memory(std::uint64_t bytes) {
+  if (bytes >= kLeastCacheMemory) return {};
+  return bad("memory_bytes", show(bytes), "at least 64 KiB");
+}
+
 Result<void> validate(const CacheOptions& options) {
   const auto negative = [](Duration duration) { return duration < Duration::zero(); };
-  if (options.memory_bytes < kLeastCacheMemory) {
-    return bad("memory_bytes", show(options.memory_bytes), "at least 64 KiB");
-  }
+  if (auto valid = validate_cache_memory(options.memory_bytes); !valid) return valid;
   if (negative(options.default_ttl)) {
     return bad("default_ttl", show(options.default_ttl), "zero or more");
   }
@@ -211,7 +214,8 @@ std::string difference(const CacheOptions& a, const CacheOptions& b) {
         differ("max_concurrent_loads", a.max_concurrent_loads, b.max_concurrent_loads),
         differ("max_queued_loads", a.max_queued_loads, b.max_queued_loads),
         differ("max_value_bytes", a.max_value_bytes, b.max_value_bytes),
-        differ("early_refresh", a.early_refresh, b.early_refresh)}) {
+        differ("early_refresh", a.early_refresh, b.early_refresh),
+        differ("compress", a.compress, b.compress)}) {
     if (!text.empty()) return text;
   }
   return {};

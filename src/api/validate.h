@@ -13,6 +13,7 @@ namespace kith::api {
 
 Result<void> validate(const NodeOptions& options);
 Result<void> validate(const CacheOptions& options);
+Result<void> validate_cache_memory(std::uint64_t bytes);
 Result<void> validate_cache_name(std::string_view name);
 Result<void> validate_key(std::string_view key);
 Result<void> validate_peers(std::span<const Peer> peers);

@@ -9,8 +9,8 @@ using detail::kHeld;
 using detail::kOwnerKinds;
 using detail::Owner;
 
-/// Cells that a hit tries before it counts.
-constexpr std::uint32_t kTries = 4;
+/// Further cells that a hit tries before it counts.
+constexpr std::uint32_t kTries = 3;
 
 /// Copies count up to here. Above, there is room for the holds of every thread of a large machine.
 constexpr std::uint16_t kMostCopies = 1u << 15;
@@ -29,13 +29,12 @@ bool count_one(Lent& lent, std::uint16_t most) {
 
 }  // namespace
 
-Value lend(Lent& lent, std::string_view bytes, const Pin& pin) {
+Value lend_otherwise(Lent& lent, std::string_view bytes, const Pin& pin) {
   epoch::ThreadRecord& record = pin.record();
   for (std::uint32_t tried = 0; tried < kTries; ++tried) {
+    // As in lend().
     auto& cell = record.holds[record.next_hold++ % epoch::ThreadRecord::kHolds];
-    // Acquire: the last value's reads are over before this one's. Only this thread fills the cell.
     if (cell.load(std::memory_order_acquire) != 0) continue;
-    // Relaxed: whoever finds the pin gone finds the hold.
     cell.store(address_of(lent), std::memory_order_relaxed);
     return Value::lent(reinterpret_cast<Owner>(&cell) | kHeld, bytes);
   }

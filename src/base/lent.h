@@ -40,7 +40,20 @@ class Lender {
 };
 
 /// A value that uses lent memory. Requires that the memory was found with `pin`, which still lives.
-Value lend(Lent& lent, std::string_view bytes, const Pin& pin);
+inline Value lend(Lent& lent, std::string_view bytes, const Pin& pin);
+
+/// The same when the thread's next cell is in use.
+Value lend_otherwise(Lent& lent, std::string_view bytes, const Pin& pin);
+
+inline Value lend(Lent& lent, std::string_view bytes, const Pin& pin) {
+  epoch::ThreadRecord& record = pin.record();
+  auto& cell = record.holds[record.next_hold++ % epoch::ThreadRecord::kHolds];
+  // Acquire: the last value's reads are over before this one's. Only this thread fills the cell.
+  if (cell.load(std::memory_order_acquire) != 0) return lend_otherwise(lent, bytes, pin);
+  // Relaxed: whoever finds the pin gone finds the hold.
+  cell.store(reinterpret_cast<detail::Owner>(&lent), std::memory_order_relaxed);
+  return Value::lent(reinterpret_cast<detail::Owner>(&cell) | detail::kHeld, bytes);
+}
 
 /// One reference less, the last of which gives the memory back.
 void release(Lent& lent) noexcept;

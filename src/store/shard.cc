@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
@@ -72,6 +73,7 @@ Shard::Shard(const ShardOptions& options)
     : tenure_(options.tenure),
       mirror_share_(options.mirror_share),
       advisor_(*options.advisor),
+      compressor_(options.compressor),
       arena_(Arena::make(page_bytes_for(options.budget_bytes))),
       items_(*arena_, options.hash_seed),
       budget_(options.budget_bytes),
@@ -112,10 +114,14 @@ std::uint64_t Shard::present_epoch(const Item& item) const {
   return epoch != 0 ? epoch : UINT64_MAX;
 }
 
-Value Shard::value_of(Item& item, const Pin& pin) const {
-  if (item.has(Item::kOutside)) return item.extension()->value;
-  if (item.value_size == 0) return {};
-  return lend(item.lent, item.value(), pin);
+Value Shard::decompressed(const Item& item) const {
+  const auto frame = std::as_bytes(std::span(item.value()));
+  const std::optional<std::size_t> size = compressor_->original_size(frame);
+  KITH_CHECK(size.has_value());
+  std::byte* bytes = nullptr;
+  Value value = Value::uninitialized(*size, &bytes);
+  KITH_CHECK(compressor_->decompress(frame, bytes, *size));
+  return value;
 }
 
 Entry Shard::entry_of(Item& item, const Pin& pin) const {
@@ -136,7 +142,8 @@ Entry Shard::entry_of(Item& item, const Pin& pin) const {
 
 // Writing
 
-Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, TimePoint now) {
+Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, bool compressed,
+                          TimePoint now) {
   Garbage garbage;
   compact_value(entry.value);
   entry.stale_until = std::max(entry.stale_until, entry.expires);
@@ -157,7 +164,7 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, TimePo
     ++(alive ? rejected_ : expirations_);
     return alive ? Outcome::refused : Outcome::dead;
   }
-  const Handle handle = make_item(key, std::move(entry), shape, garbage);
+  const Handle handle = make_item(key, std::move(entry), compressed, shape, garbage);
   // Making room may have taken it.
   present = present == 0 ? 0 : index_.find(low(hash), [&](Handle candidate) {
     return items_[candidate].has_key(key.bytes);
@@ -171,6 +178,11 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, TimePo
   evict_excess();
   if (items_[handle].has(Item::kMortal)) wheel_.add(handle, items_[handle].stale_until());
   if (reclaim_due()) reclaim(garbage);
+  // The index may have grown.
+  constexpr int kSteps = 8;
+  for (int i = 0; i < kSteps && used() > budget_ + overshoot(); ++i) {
+    if (primaries_.size() + mirrors_.size() == 1 || !free_something(garbage)) break;
+  }
   return present == 0 ? Outcome::inserted : Outcome::replaced;
 }
 
@@ -187,7 +199,7 @@ std::size_t Shard::expected_entries() const {
 
 Shard::Shape Shard::shape_of(KeyView key, const Entry& entry) const {
   Shape shape;
-  const bool mortal = entry.stale_until != TimePoint::max();
+  const bool mortal = entry.expires != TimePoint::max();
   shape.slot_bytes = sizeof(Item) + (mortal ? Item::kLifeBytes : 0);
   const std::size_t with_both = shape.slot_bytes + key.bytes.size() + entry.value.size();
   shape.outside = with_both + sizeof(Extension*) > arena_->max_slot_bytes();
@@ -207,7 +219,8 @@ Shard::Shape Shard::shape_of(KeyView key, const Entry& entry) const {
 }
 
 /// A new item that is nowhere yet. 0: there is no room.
-Handle Shard::make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garbage) {
+Handle Shard::make_item(KeyView key, Entry&& entry, bool compressed, Shape& shape,
+                        Garbage& garbage) {
   std::uint32_t epoch = Item::kOwnEpoch;
   if (shape.extension == nullptr) {
     epoch = number_of_epoch(entry.version.epoch);
@@ -231,11 +244,12 @@ Handle Shard::make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garba
   item.older = 0;
   item.unused = 0;
   item.uses.store(0, std::memory_order_relaxed);
-  const bool mortal = entry.stale_until != TimePoint::max();
+  const bool mortal = entry.expires != TimePoint::max();
   item.flags = static_cast<std::uint8_t>(
       (entry.negative ? Item::kNegative : 0) |
       static_cast<unsigned>(entry.holding) << Item::kHoldingShift | (mortal ? Item::kMortal : 0) |
-      (shape.extension != nullptr ? Item::kExtended : 0) | (shape.outside ? Item::kOutside : 0));
+      (compressed ? Item::kCompressed : 0) | (shape.extension != nullptr ? Item::kExtended : 0) |
+      (shape.outside ? Item::kOutside : 0));
   item.epoch = epoch & Item::kOwnEpoch;
   if (epoch != Item::kOwnEpoch) ++epoch_users_[epoch];
   item.sequence = static_cast<std::uint32_t>(entry.version.sequence);
@@ -268,13 +282,14 @@ Handle Shard::make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garba
 
 /// Has the item found, in the place of `present` if that is not 0.
 void Shard::link(std::uint64_t hash, Handle handle, Handle present, bool full) {
+  Eviction& to = queue_of(items_[handle]);
+  newest_in_ = &to;
   if (present == 0) {
-    queue_of(items_[handle]).insert(handle, full);
+    to.insert(handle, full);
     index_.insert(low(hash), handle);
     return;
   }
   Eviction& from = queue_of(items_[present]);
-  Eviction& to = queue_of(items_[handle]);
   if (&from == &to) {
     to.substitute(present, handle);
     to.protect(handle);
@@ -363,7 +378,7 @@ void Shard::add_stats(StoreStats& stats) const {
   stats.entries += index_.size();
   stats.bytes += content();
   stats.mirror_bytes += mirrors_.charge();
-  stats.memory_bytes += used();
+  stats.memory_bytes += used() - arena_->bytes() + arena_->resident_bytes();
   stats.evictions += evictions_;
   stats.expirations += expirations_;
   stats.rejected += rejected_;
@@ -461,8 +476,10 @@ bool Shard::free_something(Garbage& garbage) {
 bool Shard::evict_one() {
   const std::uint64_t present = content();
   const std::uint64_t limit = content_limit();
-  return evict(primaries_.size() > 1 || mirrors_.size() == 0 ? primaries_ : mirrors_,
-               present > limit ? present - limit : 0);
+  Eviction* queue = primaries_.size() > 1 || mirrors_.size() == 0 ? &primaries_ : &mirrors_;
+  // What came last leaves last.
+  if (queue == newest_in_ && queue->size() == 1 && primaries_.size() > 0) queue = &primaries_;
+  return evict(*queue, present > limit ? present - limit : 0);
 }
 
 bool Shard::evict(Eviction& queue, std::uint64_t excess) {

@@ -14,6 +14,7 @@
 #include "base/key.h"
 #include "base/mutex.h"
 #include "base/tenure.h"
+#include "store/compression/compressor.h"
 #include "store/eviction/advisor.h"
 #include "store/eviction/eviction.h"
 #include "store/expiry/wheel.h"
@@ -31,6 +32,8 @@ struct ShardOptions {
   std::uint64_t hash_seed = 0;
   /// Says how to choose what leaves. Must outlive the shard.
   const Advisor* advisor = nullptr;
+  /// Reads compressed values. Null when there are none. Must outlive the shard.
+  Compressor* compressor = nullptr;
 };
 
 /// A part of the keys: an arena with the items, an index that finds them, queues that choose which
@@ -68,15 +71,20 @@ class Shard {
     if (item.epoch == Item::kOwnEpoch) return item.extension()->version;
     return {epochs_[item.epoch].load(std::memory_order_relaxed), item.sequence};
   }
-  Value value_of(Item& item, const Pin& pin) const;
+  Value value_of(Item& item, const Pin& pin) const {
+    if (item.has(Item::kCompressed)) return decompressed(item);
+    if (item.has(Item::kOutside)) return item.extension()->value;
+    if (item.value_size == 0) return {};
+    return lend(item.lent, item.value(), pin);
+  }
   Entry entry_of(Item& item, const Pin& pin) const;
 
   // For anyone.
 
   enum class Outcome : std::uint8_t { inserted, replaced, dead, refused };
-  /// Stores the entry. dead: its time was over; refused: there is no room. In both cases there is
-  /// none of the key afterwards.
-  Outcome put(std::uint64_t hash, KeyView key, Entry&& entry, TimePoint now);
+  /// Stores the entry, whose value may be `compressed`. dead: its time was over; refused: there is
+  /// no room. In both cases there is none of the key afterwards.
+  Outcome put(std::uint64_t hash, KeyView key, Entry&& entry, bool compressed, TimePoint now);
   std::size_t entries() const;
   /// How many like those that it has would fill it. 0: it has none.
   std::size_t expected_entries() const;
@@ -104,6 +112,8 @@ class Shard {
   /// Of the tenure of the item's slot, which is not 0 when there is one; else a number no item has.
   std::uint64_t present_epoch(const Item& item) const;
 
+  Value decompressed(const Item& item) const;
+
   static std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
   static std::size_t page_bytes_for(std::uint64_t budget);
 
@@ -115,7 +125,7 @@ class Shard {
 
   Shape shape_of(KeyView key, const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::uint32_t number_of_epoch(std::uint64_t epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Handle make_item(KeyView key, Entry&& entry, Shape& shape, Garbage& garbage)
+  Handle make_item(KeyView key, Entry&& entry, bool compressed, Shape& shape, Garbage& garbage)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void link(std::uint64_t hash, Handle handle, Handle present, bool full)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -141,6 +151,7 @@ class Shard {
   const Tenure* const tenure_;
   const double mirror_share_;
   const Advisor& advisor_;
+  Compressor* const compressor_;
   const Arena::Pointer arena_;
   const Items items_;
   /// Read by who is pinned, changed by who has the lock.
@@ -154,6 +165,8 @@ class Shard {
   /// Owned and guest entries.
   Eviction primaries_ ABSL_GUARDED_BY(mutex_);
   Eviction mirrors_ ABSL_GUARDED_BY(mutex_);
+  /// Which of them has what was put last.
+  const Eviction* newest_in_ ABSL_GUARDED_BY(mutex_) = nullptr;
   Wheel wheel_ ABSL_GUARDED_BY(mutex_);
   /// Memory of extensions, of items that can be found and of retired ones.
   std::uint64_t outside_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -20,11 +22,29 @@ constexpr std::uint64_t kMinShardBytes = 16u << 20;
 constexpr std::uint64_t kDefaultShards = 16;
 constexpr std::uint64_t kMaxShards = 64;
 constexpr std::size_t kKeysAtOnce = 32;
+/// Of the budget that the advisor may take.
+constexpr std::uint64_t kAdvisorShare = 32;
+
+/// Makes a frame of the value where that is worth it. True: it is one now.
+bool compress(Compressor& compressor, Value& value) {
+  const std::size_t most = compressor.max_frame_bytes(value.size());
+  if (most == 0) return false;
+  thread_local std::vector<std::byte> buffer;
+  if (buffer.size() < most) buffer.resize(most);
+  const auto size = compressor.compress(value.bytes(), std::span(buffer).first(most));
+  if (!size) return false;
+  value = Value::copy_of({reinterpret_cast<const char*>(buffer.data()), *size});
+  return true;
+}
 
 }  // namespace
 
 Store::Store(const StoreOptions& options)
-    : hash_seed_(options.hash_seed), advisor_(std::make_unique<Advisor>()), until_census_(1) {
+    : hash_seed_(options.hash_seed),
+      advisor_(std::make_unique<Advisor>()),
+      compressor_(options.compress ? std::make_unique<Compressor>(CompressionOptions{}) : nullptr),
+      budget_(options.budget_bytes),
+      until_census_(1) {
   const std::uint64_t shards =
       options.shards != 0
           ? options.shards
@@ -39,36 +59,16 @@ Store::Store(const StoreOptions& options)
                                              .mirror_share = options.mirror_share,
                                              .tenure = options.tenure,
                                              .hash_seed = options.hash_seed,
-                                             .advisor = advisor_.get()}));
+                                             .advisor = advisor_.get(),
+                                             .compressor = compressor_.get()}));
   }
 }
 
 Store::~Store() = default;
 
-std::uint64_t Store::hash_of(std::string_view key) const { return hash_with_seed(key, hash_seed_); }
-
-std::string_view Store::Found::bytes() const { return item_->value(); }
-bool Store::Found::negative() const { return item_->has(Item::kNegative); }
-Holding Store::Found::holding() const { return item_->holding(); }
-Version Store::Found::version() const { return shard_->version_of(*item_); }
-TimePoint Store::Found::expires() const { return item_->expires(); }
 Duration Store::Found::load_cost() const {
   if (!item_->has(Item::kMortal)) return Duration::zero();
   return std::chrono::microseconds(item_->life().load_cost_us);
-}
-Value Store::Found::value(const Pin& pin) const { return shard_->value_of(*item_, pin); }
-
-Store::Found Store::find(std::string_view key, const Pin&) const {
-  const std::uint64_t hash = hash_of(key);
-  const Shard& shard = shard_of(hash);
-  Item* const item = shard.find(hash, key);
-  if (item == nullptr || !shard.of_present_tenure(*item)) return {};
-  return {&shard, item, hash};
-}
-
-void Store::touch(const Found& found) const {
-  found.item_->touch(kMaxUses);
-  if (advisor_->sampled(found.hash_)) advisor_->access(found.hash_, true);
 }
 
 void Store::find_many(std::span<const std::string_view> keys, const Pin&,
@@ -144,7 +144,8 @@ void Store::get_many(std::span<const KeyView> keys, TimePoint now,
 
 bool Store::put(KeyView key, Entry entry, TimePoint now) {
   const std::uint64_t hash = hash_of(key.bytes);
-  const Shard::Outcome outcome = shard_of(hash).put(hash, key, std::move(entry), now);
+  const bool compressed = compressor_ != nullptr && compress(*compressor_, entry.value);
+  const Shard::Outcome outcome = shard_of(hash).put(hash, key, std::move(entry), compressed, now);
   if (outcome == Shard::Outcome::inserted) advise_on(hash);
   return outcome != Shard::Outcome::refused;
 }
@@ -160,7 +161,8 @@ void Store::advise_on(std::uint64_t hash) {
       entries += shard->entries();
       expected += shard->expected_entries();
     }
-    advisor_->set_entries(expected);
+    advisor_->set_entries(expected, budget_bytes() / kAdvisorShare);
+    share_budget();
     until_census_.store(static_cast<std::int64_t>(entries + 1), std::memory_order_relaxed);
   }
   if (advisor_->sampled(hash)) advisor_->access(hash, false);
@@ -176,15 +178,30 @@ void Store::clear() {
 }
 
 void Store::maintain(TimePoint now) {
+  share_budget();
   for (const auto& shard : shards_) shard->maintain(now);
+  if (compressor_ != nullptr && compressor_->training_due()) compressor_->train();
 }
 
 void Store::set_budget(std::uint64_t bytes) {
-  for (const auto& shard : shards_) shard->set_budget(bytes / shards_.size());
+  budget_.store(bytes, std::memory_order_relaxed);
+  share_budget();
+}
+
+/// The shards have what the shared parts leave.
+void Store::share_budget() {
+  const std::uint64_t budget = budget_bytes();
+  const std::uint64_t left = budget - std::min(budget / 2, shared_bytes());
+  for (const auto& shard : shards_) shard->set_budget(left / shards_.size());
+}
+
+std::uint64_t Store::shared_bytes() const {
+  return advisor_->bytes() + (compressor_ == nullptr ? 0 : compressor_->memory_bytes());
 }
 
 StoreStats Store::stats() const {
   StoreStats stats;
+  stats.memory_bytes = shared_bytes();
   for (const auto& shard : shards_) shard->add_stats(stats);
   return stats;
 }

@@ -14,18 +14,18 @@
 
 #include "base/entry.h"
 #include "base/epoch.h"
+#include "base/hash.h"
 #include "base/key.h"
 #include "base/tenure.h"
+#include "store/compression/compressor.h"
+#include "store/eviction/advisor.h"
+#include "store/shard.h"
 #include "store/stats.h"
 
 namespace kith::store {
 
 using kith::Entry;
 using kith::Holding;
-
-class Advisor;
-class Shard;
-struct Item;
 
 struct StoreOptions {
   /// Memory for all that the store needs, in bytes.
@@ -40,6 +40,8 @@ struct StoreOptions {
   /// Of the index's hashes. Known to nobody outside of the process, so that nobody can choose keys
   /// that all fall into one place.
   std::uint64_t hash_seed = 0;
+  /// Whether values are kept compressed where that saves enough: see Compressor.
+  bool compress = false;
 };
 
 /// The node's memory for one cache: keys to entries, bounded in bytes, with expiry and eviction by
@@ -58,17 +60,18 @@ class Store {
    public:
     Found() = default;
     explicit operator bool() const { return item_ != nullptr; }
-    /// The bytes of the value.
-    std::string_view bytes() const;
-    bool negative() const;
-    Holding holding() const;
-    Version version() const;
+    /// The bytes of the value. Requires that it is not compressed.
+    std::string_view bytes() const { return item_->value(); }
+    bool compressed() const { return item_->has(Item::kCompressed); }
+    bool negative() const { return item_->has(Item::kNegative); }
+    Holding holding() const { return item_->holding(); }
+    Version version() const { return shard_->version_of(*item_); }
     /// First moment at which it is no longer fresh. TimePoint::max(): never.
-    TimePoint expires() const;
+    TimePoint expires() const { return item_->expires(); }
     /// For early refresh.
     Duration load_cost() const;
     /// A handle to the value, for as long as one likes.
-    Value value(const Pin& pin) const;
+    Value value(const Pin& pin) const { return shard_->value_of(*item_, pin); }
 
    private:
     friend class Store;
@@ -81,9 +84,18 @@ class Store {
   };
 
   /// What there is for the key, fresh or not, if it is of the present tenure. Not a use.
-  Found find(std::string_view key, const Pin& pin) const;
+  Found find(std::string_view key, const Pin&) const {
+    const std::uint64_t hash = hash_of(key);
+    const Shard& shard = shard_of(hash);
+    Item* const item = shard.find(hash, key);
+    if (item == nullptr || !shard.of_present_tenure(*item)) return {};
+    return {&shard, item, hash};
+  }
   /// What was found has been of use.
-  void touch(const Found& found) const;
+  void touch(const Found& found) const {
+    found.item_->touch(kMaxUses);
+    if (advisor_->sampled(found.hash_)) advisor_->access(found.hash_, true);
+  }
   /// find() of each of the keys; the waits for memory overlap. Requires as many places as keys.
   void find_many(std::span<const std::string_view> keys, const Pin& pin,
                  std::span<Found> found) const;
@@ -107,12 +119,14 @@ class Store {
   bool erase(KeyView key);
   void clear();
 
-  /// Gives back what is over and what is above the budget: a bounded number of entries. To be
-  /// called now and then; every put does some of it.
+  /// Gives back what is over and what is above the budget: a bounded number of entries, of which
+  /// every put does some. And trains a dictionary if one is due, which may take a second. To be
+  /// called now and then by a thread that has time.
   void maintain(TimePoint now);
   /// A new budget, from now on. If it is less, the memory follows with the next puts and calls of
   /// maintain().
   void set_budget(std::uint64_t bytes);
+  std::uint64_t budget_bytes() const { return budget_.load(std::memory_order_relaxed); }
 
   StoreStats stats() const;
 
@@ -120,12 +134,17 @@ class Store {
   Shard& shard_of(std::uint64_t hash) const {
     return *shards_[static_cast<std::size_t>(hash >> 32) >> shard_shift_];
   }
-  std::uint64_t hash_of(std::string_view key) const;
+  std::uint64_t hash_of(std::string_view key) const { return hash_with_seed(key, hash_seed_); }
 
   void advise_on(std::uint64_t hash);
+  void share_budget();
+  std::uint64_t shared_bytes() const;
 
   const std::uint64_t hash_seed_;
   const std::unique_ptr<Advisor> advisor_;
+  /// Null: values are kept as they are.
+  const std::unique_ptr<Compressor> compressor_;
+  std::atomic<std::uint64_t> budget_;
   /// Puts of new keys until the number of entries is looked at again.
   std::atomic<std::int64_t> until_census_;
   /// Of the upper half of the hash.

@@ -25,8 +25,9 @@ class Advisor {
   Advisor(const Advisor&) = delete;
   Advisor& operator=(const Advisor&) = delete;
 
-  /// How many entries the cache can hold, about. Does nothing while that has not changed twofold.
-  void set_entries(std::size_t entries);
+  /// How many entries the cache can hold, about, and how much memory this may take for them. Does
+  /// nothing while the number has not changed twofold.
+  void set_entries(std::size_t entries, std::uint64_t memory_bytes);
 
   /// Whether access() wants to hear of the key with this hash. One key in many, of large caches.
   bool sampled(std::uint64_t hash) const {

@@ -40,7 +40,13 @@ class Eviction {
     queue_of(handle).substitute(handle, next);
   }
   /// The item is not to leave before another one came.
-  void protect(Handle handle) { cache_.newest_ = handle; }
+  void protect(Handle handle) {
+    if (cache_.items[handle].queue == static_cast<std::uint32_t>(QueueId::doomed)) {
+      queue_of(handle).remove(handle);
+      cache_.push(QueueId::small, handle);
+    }
+    cache_.newest_ = handle;
+  }
 
   /// Lets an item go, which is not remembered.
   void remove(Handle handle) {

@@ -90,6 +90,10 @@ class Rules {
     const int steps = cache.settings().duel_steps;
     for (int step = 0; step < steps && cache.count(QueueId::main) > 0; ++step) {
       const Node node = cache.pop(QueueId::main);
+      if (node == cache.newest()) {
+        cache.push(QueueId::main, node);
+        continue;
+      }
       if (cache.uses(node) == 0) {
         doom(cache, node, cache.settings().ghost_main);
         return true;
@@ -129,10 +133,10 @@ class Rules {
 
   /// What becomes of the oldest entry of small: it stays, moves to main, or is doomed.
   static void judge(Cache& cache, Node node, int step) {
+    if (node == cache.newest() && others(cache) > 0) return cache.push(QueueId::small, node);
     if (step >= kStepLimit || cache.count(QueueId::small) == 0) return doom(cache, node, true);
     const Settings& settings = cache.settings();
     const std::uint8_t uses = cache.uses(node);
-    if (node == cache.newest()) return cache.push(QueueId::small, node);
     if (settings.recirculate && uses > 0) {
       cache.set_uses(node, 0);
       return cache.push(QueueId::small, node);

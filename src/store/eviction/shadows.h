@@ -18,6 +18,8 @@ class Shadows {
  public:
   /// Entries of a shadow at most.
   static constexpr std::size_t kMaxEntries = 512;
+  /// Of memory, about.
+  static constexpr std::size_t kBytesPerEntry = 220;
 
   /// Of `entries` each, 1 to kMaxEntries; `best` is the setting that the real cache has.
   Shadows(std::size_t entries, std::size_t best);

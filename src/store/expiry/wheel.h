@@ -25,7 +25,7 @@ class Wheel {
     const std::int64_t tick = tick_of(when);
     const std::int64_t ahead = tick + 1 - now_;
     std::size_t level = 0;
-    while (level + 1 < kLevels && ahead >= std::int64_t{kSlots} << (kLevelBits * level)) ++level;
+    while (level + 1 < kLevels && ahead > std::int64_t{kSlots} << (kLevelBits * level)) ++level;
     // On the lowest wheel the turn after; on the others the one before, from where it comes down.
     const auto unit = static_cast<std::int64_t>(kLevelBits * level);
     const std::int64_t turn =

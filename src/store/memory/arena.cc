@@ -64,10 +64,13 @@ void Arena::abandon() {
   bool unused = false;
   {
     MutexLock lock(&returned_mutex_);
+    // What was given up and not taken back is counted already, even while its last value is about
+    // to call take_back().
+    still_lent_ = lent_out_;
     for_each_taken([this](Handle handle) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       auto* const slot = static_cast<SlotHead*>(at(handle));
-      const bool ours = slot->state != SlotHead::kGivenUp;
-      if (!ours || slot->lent.references.fetch_sub(1, std::memory_order_acq_rel) > 1) ++still_lent_;
+      if (slot->state == SlotHead::kGivenUp) return;
+      if (slot->lent.references.fetch_sub(1, std::memory_order_acq_rel) > 1) ++still_lent_;
     });
     abandoned_ = true;
     unused = still_lent_ == 0;
@@ -84,6 +87,7 @@ void Arena::take_back(Lent& lent) noexcept {
     if (abandoned_) {
       unused = --still_lent_ == 0;
     } else {
+      --lent_out_;
       slot->next_free = returned_;
       returned_ = handle_of(slot);
       any_returned_.store(true, std::memory_order_relaxed);
@@ -110,15 +114,23 @@ void Arena::collect() {
 bool Arena::give_up(Handle handle) {
   auto* const slot = static_cast<SlotHead*>(at(handle));
   slot->state = SlotHead::kGivenUp;
-  // Acquire: the reads of all who had references happen before the slot is written anew.
-  if (slot->lent.references.fetch_sub(1, std::memory_order_acq_rel) > 1) return false;
-  free(handle);
-  return true;
+  // Acquire: the reads of all who had references happen before the slot is written anew. Nobody can
+  // come to have one who has none: ours is the last, or a value's is.
+  if (slot->lent.references.load(std::memory_order_acquire) == 1) {
+    free(handle);
+    return true;
+  }
+  {
+    MutexLock lock(&returned_mutex_);
+    ++lent_out_;
+  }
+  release(slot->lent);
+  return false;
 }
 
 std::size_t Arena::class_of(std::size_t bytes) const {
   KITH_CHECK(bytes <= max_slot_bytes());
-  bytes = std::max(bytes, sizeof(SlotHead));
+  bytes = round_up(std::max(bytes, sizeof(SlotHead)), kGranuleBytes);
   if (bytes <= kStepLimit) return (bytes + kStepBytes - 1) / kStepBytes;
   // As many to the page as fit, so that little is left at its end.
   const std::size_t size_class = kSteps + page_bytes_ / bytes;
@@ -145,6 +157,7 @@ Handle Arena::allocate(std::size_t bytes) {
   } else {
     slot = reinterpret_cast<SlotHead*>(page_address(page) + number * slot_bytes);
     ++from.used;
+    touch(from, from.used * slot_bytes);
   }
   slot->state = 0;
   slot->lent.references.store(1, std::memory_order_relaxed);
@@ -192,7 +205,9 @@ bool Arena::add_page(std::size_t bytes) {
     ++resident_pages_;
   }
   const auto size_class = static_cast<std::uint16_t>(class_of(bytes));
+  const std::uint8_t touched = added.touched;
   added = Page();
+  added.touched = touched;
   added.size_class = size_class;
   added.resident = true;
   classes_[size_class].free_slots += static_cast<std::uint32_t>(slots_of(size_class));
@@ -205,14 +220,24 @@ std::uint32_t Arena::fresh_page() {
   const std::uint32_t page = fresh_page_++;
   const auto begin = reinterpret_cast<std::uintptr_t>(page_address(page));
   const std::uintptr_t huge = begin & ~(kHugePageBytes - 1);
-  if (begin - huge < page_bytes_ &&
-      huge - kHugePageBytes >= reinterpret_cast<std::uintptr_t>(first_page_)) {
-    // What lies before it is full, and will be read at random: one huge page takes a third of the
-    // time of a hit away. Not earlier, because a huge page is there as a whole. Where the kernel
-    // cannot, nothing is lost.
-    ::madvise(reinterpret_cast<void*>(huge - kHugePageBytes), kHugePageBytes, kCollapse);
+  const auto first = reinterpret_cast<std::uintptr_t>(first_page_);
+  if (begin - huge < page_bytes_ && huge - kHugePageBytes >= first) {
+    collapse(static_cast<std::uint32_t>((huge - kHugePageBytes - first) >> page_shift_));
   }
   return page;
+}
+
+/// Makes a huge page of those from `first` on if nearly all of them are used: they are read at
+/// random, and a third of a hit is the search for the page. Not earlier, because a huge page is
+/// there as a whole. Where the kernel cannot do it, nothing is lost.
+void Arena::collapse(std::uint32_t first) {
+  const auto count = static_cast<std::uint32_t>(kHugePageBytes >> page_shift_);
+  std::size_t touched = 0;
+  for (std::uint32_t page = first; page < first + count; ++page) touched += info(page).touched;
+  constexpr std::size_t kAll = kHugePageBytes / kSystemPageBytes;
+  if (touched < kAll - kAll / 16) return;
+  if (::madvise(page_address(first), kHugePageBytes, kCollapse) != 0) return;
+  for (std::uint32_t page = first; page < first + count; ++page) touch(info(page), page_bytes_);
 }
 
 void Arena::drop_page(std::int64_t page) {
@@ -229,6 +254,8 @@ void Arena::drop_page(std::int64_t page) {
   } else {
     ::madvise(page_address(page), page_bytes_, MADV_DONTNEED);
     dropped.resident = false;
+    touched_ -= dropped.touched;
+    dropped.touched = 0;
     --resident_pages_;
   }
   dropped.next = empty_pages_;
@@ -245,6 +272,20 @@ bool Arena::in_use(Handle handle) const {
   return offset % bytes == 0 && offset / bytes < info(page).used &&
          slot->lent.references.load(std::memory_order_relaxed) != 0 &&
          slot->state != SlotHead::kGivenUp;
+}
+
+void Arena::touch(Page& page, std::size_t bytes) {
+  const std::size_t touched = (bytes + kSystemPageBytes - 1) / kSystemPageBytes;
+  if (touched <= page.touched) return;
+  touched_ += touched - page.touched;
+  page.touched = static_cast<std::uint8_t>(touched);
+}
+
+std::size_t Arena::resident_bytes() const {
+  const std::size_t table = 64 + fresh_page_ * sizeof(Page);
+  // Small pages share one of the system.
+  return round_up(table, kSystemPageBytes) +
+         std::min(touched_ * kSystemPageBytes, resident_pages_ * page_bytes_);
 }
 
 std::size_t Arena::bytes() const {

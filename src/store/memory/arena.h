@@ -75,8 +75,10 @@ class Arena final : public Lender {
   /// Whether the place is a slot that is its user's, for handles that may be out of date.
   bool in_use(Handle handle) const;
 
-  /// Memory that the arena has from the system.
+  /// Memory of all pages that it has, and of what it needs to know about them.
   std::size_t bytes() const;
+  /// Of those: what was ever used, and so is there in fact.
+  std::size_t resident_bytes() const;
   /// Of those: slots that are free in pages that have others in use.
   std::size_t free_slot_bytes() const { return free_slot_bytes_; }
   /// And: empty pages that are kept.
@@ -118,6 +120,8 @@ class Arena final : public Lender {
     PageState state;
     std::uint16_t size_class;
     bool resident;
+    /// Pages of the system that were ever used.
+    std::uint8_t touched;
   };
   static constexpr std::uint32_t kNoPage = UINT32_MAX;
   static constexpr std::size_t kStepBytes = 4;
@@ -146,7 +150,9 @@ class Arena final : public Lender {
   void link(std::int64_t page);
   void unlink(std::int64_t page);
   void drop_page(std::int64_t page);
+  void touch(Page& page, std::size_t bytes);
   std::uint32_t fresh_page();
+  void collapse(std::uint32_t first);
 
   const std::size_t page_bytes_;
   const unsigned page_shift_;
@@ -160,6 +166,8 @@ class Arena final : public Lender {
   /// Empty pages, by Page::next.
   std::uint32_t empty_pages_ = kNoPage;
   std::size_t resident_pages_ = 0;
+  /// Pages of the system.
+  std::size_t touched_ = 0;
   std::size_t spare_pages_ = 0;
   std::size_t free_slot_bytes_ = 0;
   /// Of each size: pages with both taken and free slots, and the number of their free slots.
@@ -173,6 +181,8 @@ class Arena final : public Lender {
   /// Slots that take_back() got, by SlotHead::next_free.
   Handle returned_ ABSL_GUARDED_BY(returned_mutex_) = 0;
   std::atomic<bool> any_returned_{false};
+  /// Slots that were given up and not taken back since.
+  std::size_t lent_out_ ABSL_GUARDED_BY(returned_mutex_) = 0;
   bool abandoned_ ABSL_GUARDED_BY(returned_mutex_) = false;
   /// Slots that are still lent, once it is abandoned.
   std::size_t still_lent_ ABSL_GUARDED_BY(returned_mutex_) = 0;
