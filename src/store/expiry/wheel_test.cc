@@ -133,7 +133,7 @@ TEST(Wheel, ALeapInTimePassesNothing) {
     Wheel wheel;
     std::vector<Handle> expected;
     for (Handle handle = 1; handle <= 50; ++handle) {
-      wheel.add(handle, at(handle * leap / 60));
+      wheel.add(handle, at(leap / 60 * handle));
       expected.push_back(handle);
     }
     std::vector<Handle> due = advance(wheel, at(leap));

@@ -88,7 +88,7 @@ void Arena::take_back(Lent& lent) noexcept {
       unused = --still_lent_ == 0;
     } else {
       --lent_out_;
-      slot->next_free = returned_;
+      slot->next_returned = returned_;
       returned_ = handle_of(slot);
       any_returned_.store(true, std::memory_order_relaxed);
     }
@@ -105,7 +105,7 @@ void Arena::collect() {
     any_returned_.store(false, std::memory_order_relaxed);
   }
   while (returned != 0) {
-    const Handle next = static_cast<SlotHead*>(at(returned))->next_free;
+    const Handle next = static_cast<SlotHead*>(at(returned))->next_returned;
     free(returned);
     returned = next;
   }

@@ -25,6 +25,9 @@ struct SlotHead {
   std::uint32_t state;
   /// 0: the slot is free.
   Lent lent;
+  /// Of slots that come back from values, whatever thread they come from: nobody else looks here
+  /// meanwhile.
+  std::uint32_t next_returned;
 
   static constexpr std::uint32_t kGivenUp = UINT32_MAX;
 };
@@ -178,7 +181,7 @@ class Arena final : public Lender {
   std::array<Class, kClasses> classes_;
 
   Mutex returned_mutex_;
-  /// Slots that take_back() got, by SlotHead::next_free.
+  /// Slots that take_back() got, by SlotHead::next_returned.
   Handle returned_ ABSL_GUARDED_BY(returned_mutex_) = 0;
   std::atomic<bool> any_returned_{false};
   /// Slots that were given up and not taken back since.
