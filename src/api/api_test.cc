@@ -6,7 +6,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -55,6 +59,94 @@ TEST_F(OneNode, ConcurrentGetsOfAKeyLoadItOnce) {
 TEST_F(OneNode, TwoHitsShareTheBytes) {
   ASSERT_TRUE(cache_.get("k", patient()));
   EXPECT_EQ((*cache_.get("k"))->data(), (*cache_.get("k"))->data());
+}
+
+TEST_F(OneNode, AVisitorSeesFillsAndHits) {
+  for (int i = 0; i < 2; ++i) {
+    std::string seen;
+    int calls = 0;
+    const auto there = cache_.get(
+        "k",
+        [&](std::span<const std::byte> bytes) {
+          ++calls;
+          seen.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        },
+        patient());
+    ASSERT_TRUE(there);
+    EXPECT_TRUE(*there);
+    EXPECT_EQ(seen, "k!");
+    EXPECT_EQ(calls, 1);
+  }
+  EXPECT_EQ(origin_.loads("k"), 1);
+  EXPECT_EQ(cache_.stats().gets_local, 1u);
+  EXPECT_EQ(cache_.stats().gets_origin, 1u);
+}
+
+TEST_F(OneNode, AVisitorIsNotCalledForWhatIsNotThere) {
+  const Cache cache = open_cache(
+      node_, "empty", {}, Loader([](const LoadRequest&) -> LoadResult { return NotFound{}; }));
+  const auto visit = [](std::span<const std::byte>) { ADD_FAILURE(); };
+  for (int i = 0; i < 2; ++i) {
+    const auto there = cache.get("k", visit, patient());
+    ASSERT_TRUE(there);
+    EXPECT_FALSE(*there);
+  }
+  EXPECT_EQ(cache.get("", visit).error().code, ErrorCode::invalid_argument);
+}
+
+TEST_F(OneNode, WhatAVisitorThrowsComesThrough) {
+  ASSERT_TRUE(cache_.get("k", patient()));
+  const auto visit = [](std::span<const std::byte>) { throw std::runtime_error("enough"); };
+  EXPECT_THROW((void)cache_.get("k", visit), std::runtime_error);
+  EXPECT_EQ(text_of(cache_.fetch("k")), "k!");
+}
+
+TEST_F(OneNode, CompressedValuesReadAsTheyWere) {
+  CacheOptions options;
+  options.compress = true;
+  const std::string text = [] {
+    std::string all;
+    for (int i = 0; i < 100; ++i) all += R"({"id":)" + std::to_string(i) + R"(,"name":"n"})";
+    return all;
+  }();
+  const Cache cache = open_cache(node_, "compressed", options,
+                                 Loader([text](const LoadRequest& request) -> LoadResult {
+                                   return text + std::string(request.key);
+                                 }));
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(cache.get("k" + std::to_string(i), patient()));
+  for (int i = 0; i < 200; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    EXPECT_EQ((*cache.get(key))->view(), text + key);
+    std::string seen;
+    ASSERT_TRUE(cache.get(key, [&](std::span<const std::byte> bytes) {
+      seen.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }));
+    EXPECT_EQ(seen, text + key);
+  }
+  EXPECT_LT(cache.stats().bytes, 200 * text.size() / 2);
+}
+
+TEST_F(OneNode, ACacheIsGivenMoreOrLessMemoryWhileItIsOpen) {
+  CacheOptions options;
+  options.memory_bytes = 4_MiB;
+  const std::string value(10'000, 'v');
+  const Cache cache =
+      open_cache(node_, "resized", options,
+                 Loader([value](const LoadRequest&) -> LoadResult { return value; }));
+  const auto fill = [&] {
+    for (int i = 0; i < 1000; ++i) ASSERT_TRUE(cache.get("k" + std::to_string(i), patient()));
+  };
+  fill();
+  const std::uint64_t before = cache.stats().entries;
+  ASSERT_TRUE(node_.resize("resized", 1_MiB));
+  EXPECT_TRUE(eventually([&] { return cache.stats().memory_bytes <= 1_MiB; }));
+  EXPECT_LT(cache.stats().entries, before / 2);
+  ASSERT_TRUE(node_.resize("resized", 16_MiB));
+  fill();
+  EXPECT_EQ(cache.stats().entries, 1000u);
+  EXPECT_EQ(node_.resize("resized", 1).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(node_.resize("none", 1_MiB).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(node_.resize("resized", 1_GiB * 1024).error().code, ErrorCode::resource_exhausted);
 }
 
 TEST_F(OneNode, PeekNeverFills) {
