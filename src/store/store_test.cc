@@ -260,6 +260,16 @@ TEST(Store, AReadOfAnExpiredEntryKeepsItForStaleReads) {
   EXPECT_EQ(subject.store.stats().expirations, 0u);
 }
 
+TEST(Store, AnEntryThatMayBeStaleForEverExpiresAllTheSame) {
+  Subject subject;
+  Entry entry = entry_of("value");
+  entry.expires = at(10s);
+  subject.put("key", entry);
+  EXPECT_TRUE(subject.get("key", at(10s) - 1ns));
+  EXPECT_FALSE(subject.get("key", at(10s)));
+  EXPECT_TRUE(subject.get_stale("key", at(1000s)));
+}
+
 TEST(Store, AReadOfADeadEntryDropsIt) {
   Subject subject;
   subject.put("key", entry_until(at(10s), at(20s)));
