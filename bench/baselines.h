@@ -16,6 +16,18 @@
 
 namespace kith::bench {
 
+/// The floor: a map for one thread, whose values nobody shares. What a machine needs for its misses
+/// alone, so that figures of different hours can be compared by their ratio to it.
+struct UnlockedMap {
+  absl::flat_hash_map<std::string, std::unique_ptr<std::string>> values;
+
+  /// Null: it is not there.
+  const std::string* find(std::string_view key) const {
+    const auto found = values.find(absl::string_view(key.data(), key.size()));
+    return found == values.end() ? nullptr : found->second.get();
+  }
+};
+
 /// What a program without a cache library writes: hash maps of shared values, each behind a mutex.
 /// No expiry, no versions, no budget in bytes, no order of use: the price of those is what a
 /// comparison with it shows. Thread-safe.

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <span>
@@ -31,6 +32,7 @@ namespace {
 
 using kith::bench::BenchKey;
 using kith::bench::MapCache;
+using kith::bench::UnlockedMap;
 using kith::literals::operator""_GiB;  // NOLINT(misc-unused-using-decls): it is used
 using kith::literals::operator""_MiB;  // NOLINT(misc-unused-using-decls): it is used
 
@@ -119,6 +121,13 @@ void fill(MapCache& cache, std::span<const std::uint32_t> order) {
   }
 }
 
+void fill(UnlockedMap& map, std::span<const std::uint32_t> order) {
+  for (const std::uint32_t n : order) {
+    map.values.insert_or_assign(std::string(BenchKey::nth(n).view()),
+                                std::make_unique<std::string>(value_text()));
+  }
+}
+
 std::vector<BenchKey> draws() {
   const kith::bench::Zipf zipf(kEntries, kExponent);
   kith::Rng rng(2);
@@ -139,8 +148,9 @@ class NewKeys {
 
 /// Registers `get(key)` returning whether it found the value, as a benchmark of one hit.
 template <class Get>
-void register_hit(const std::string& name, const std::vector<BenchKey>& keys, Get get) {
-  for (const int threads : {1, 2}) {
+void register_hit(const std::string& name, const std::vector<BenchKey>& keys, Get get,
+                  std::initializer_list<int> thread_counts = {1, 2}) {
+  for (const int threads : thread_counts) {
     benchmark::RegisterBenchmark(name.c_str(),
                                  [&keys, get](benchmark::State& state) {
                                    std::size_t i =
@@ -282,6 +292,13 @@ int main(int argc, char** argv) {
   register_hit("hit/one_mutex", keys,
                [&](std::string_view key) { return hit_map(one_mutex, key); });
   register_hit("hit/64_mutexes", keys, [&](std::string_view key) { return hit_map(sharded, key); });
+  UnlockedMap unlocked;
+  fill(unlocked, order);
+  const auto hit_unlocked = [&](std::string_view key) {
+    const std::string* const value = unlocked.find(key);
+    return value != nullptr && value->size() == kValueBytes && value->front() == 'v';
+  };
+  register_hit("hit/unlocked_map", keys, hit_unlocked, {1});
 
   register_many("get_many_16/kith", batches, [&](const std::vector<std::string>& batch) {
     benchmark::DoNotOptimize(cache.get_many(batch));
@@ -344,6 +361,10 @@ int main(int argc, char** argv) {
   table.print_ratio("hit/kith/threads:1", "hit/one_mutex/threads:1");
   table.print_ratio("hit/kith/threads:1", "hit/64_mutexes/threads:1");
   table.print_ratio("visit/kith/threads:1", "hit/one_mutex/threads:1");
+  table.print_ratio("hit/kith/threads:1", "hit/unlocked_map/threads:1");
+  table.print_ratio("visit/kith/threads:1", "hit/unlocked_map/threads:1");
+  table.print_ratio("get_many_16/kith", "hit/unlocked_map/threads:1");
+  table.print_ratio("insert_evict/kith_store", "hit/unlocked_map/threads:1");
   table.print_ratio("hit/kith/threads:2", "hit/kith/threads:1");
   table.print_ratio("visit/kith/threads:2", "visit/kith/threads:1");
   table.print_ratio("hit/kith/threads:2", "hit/one_mutex/threads:2");

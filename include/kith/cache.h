@@ -24,6 +24,16 @@ namespace api {
 class CacheImpl;
 }
 
+namespace detail {
+
+/// A function that looks at bytes. For kith itself.
+struct Visitor {
+  void (*call)(void* context, std::span<const std::byte> bytes);
+  void* context;
+};
+
+}  // namespace detail
+
 /// Where an answer came from.
 enum class Source : std::uint8_t {
   local,   ///< This node's memory; it owns the key.
@@ -74,8 +84,8 @@ class Cache {
     const auto call = [](void* context, std::span<const std::byte> bytes) {
       (*static_cast<std::remove_reference_t<Visit>*>(context))(bytes);
     };
-    return visit_bytes(key, call,
-                       const_cast<void*>(static_cast<const void*>(std::addressof(visit))), options);
+    return visit_bytes(
+        key, {call, const_cast<void*>(static_cast<const void*>(std::addressof(visit)))}, options);
   }
 
   /// As get, with the answer's source and version.
@@ -105,8 +115,7 @@ class Cache {
 
  private:
   friend class Node;
-  using Visitor = void (*)(void* context, std::span<const std::byte> bytes);
-  Result<bool> visit_bytes(std::string_view key, Visitor visit, void* context,
+  Result<bool> visit_bytes(std::string_view key, const detail::Visitor& visitor,
                            const GetOptions& options) const;
 
   explicit Cache(std::shared_ptr<api::CacheImpl> impl) : impl_(std::move(impl)) {}

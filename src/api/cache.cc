@@ -25,9 +25,9 @@ Result<std::optional<Value>> Cache::get(std::string_view key, const GetOptions& 
   return impl_->get(key, options);
 }
 
-Result<bool> Cache::visit_bytes(std::string_view key, Visitor visit, void* context,
+Result<bool> Cache::visit_bytes(std::string_view key, const detail::Visitor& visitor,
                                 const GetOptions& options) const {
-  return impl_->visit_bytes(key, visit, context, options);
+  return impl_->visit_bytes(key, visitor, options);
 }
 
 Result<Answer> Cache::fetch(std::string_view key, const GetOptions& options) const {

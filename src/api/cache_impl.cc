@@ -181,44 +181,70 @@ CacheImpl::CacheImpl(std::string name, const CacheOptions& options, std::shared_
       engine_(std::move(engine)),
       store_(store_options(options, engine_->driver->tenure())) {}
 
-Result<std::optional<Value>> CacheImpl::get(std::string_view key, const GetOptions& options) {
-  if (!is_wrong(key, options)) {
-    const Pin pin;
-    if (const auto found = hit(key, pin)) {
-      count_hit(found, pin);
-      if (found.negative()) return std::nullopt;
-      return found.value(pin);
-    }
+// The way of most hits is short and straight, so that the processor can go on to the caller's next
+// get while this one waits for memory. What few need is elsewhere.
+
+[[gnu::always_inline]] inline store::Store::Found CacheImpl::find(std::string_view key,
+                                                                  const GetOptions& options,
+                                                                  const Pin& pin) const {
+  // Relaxed: whoever was told that the node has stopped sees it, and the others race with stop().
+  if (is_wrong(key, options) || engine_->stopped.load(std::memory_order_relaxed)) [[unlikely]] {
+    return {};
   }
-  return value_of(miss(key, options));
+  return store_.find(key, pin);
 }
 
-Result<bool> CacheImpl::visit_bytes(std::string_view key, Visitor visit, void* context,
-                                    const GetOptions& options) {
-  if (!is_wrong(key, options)) {
+[[gnu::always_inline]] inline void CacheImpl::use_plain(const store::Store::Found& found,
+                                                        const Pin& pin) {
+  store_.touch(found);
+  gets_local_.add(pin.record());
+}
+
+Result<std::optional<Value>> CacheImpl::get(std::string_view key, const GetOptions& options) {
+  {
     const Pin pin;
-    if (const auto found = hit(key, pin)) {
-      count_hit(found, pin);
-      if (found.negative()) return false;
-      if (found.compressed()) {
-        visit(context, found.value(pin).bytes());
-      } else {
-        visit(context, std::as_bytes(std::span(found.bytes())));
-      }
+    const auto found = find(key, options, pin);
+    if (found.plain()) [[likely]] {
+      use_plain(found, pin);
+      return Result<std::optional<Value>>(tl::in_place, found.plain_value(pin));
+    }
+    if (is_answer(key, found)) return value_of(use(found, pin));
+  }
+  return missed(key, options);
+}
+
+Result<bool> CacheImpl::visit_bytes(std::string_view key, const detail::Visitor& visitor,
+                                    const GetOptions& options) {
+  {
+    const Pin pin;
+    const auto found = find(key, options, pin);
+    if (found.plain()) [[likely]] {
+      use_plain(found, pin);
+      visitor.call(visitor.context, std::as_bytes(std::span(found.plain_bytes())));
       return true;
     }
+    if (is_answer(key, found)) return visit(visitor, value_of(use(found, pin)));
   }
-  Result<std::optional<Value>> value = value_of(miss(key, options));
-  if (!value) return tl::unexpected<Error>(std::move(value).error());
+  return visit(visitor, missed(key, options));
+}
+
+Result<bool> CacheImpl::visit(const detail::Visitor& visitor,
+                              const Result<std::optional<Value>>& value) {
+  if (!value) return tl::unexpected<Error>(value.error());
   if (!*value) return false;
-  visit(context, (*value)->bytes());
+  visitor.call(visitor.context, (*value)->bytes());
   return true;
 }
 
+Result<std::optional<Value>> CacheImpl::missed(std::string_view key, const GetOptions& options) {
+  return value_of(miss(key, options));
+}
+
 Result<Answer> CacheImpl::fetch(std::string_view key, const GetOptions& options) {
-  if (!is_wrong(key, options)) {
+  {
     const Pin pin;
-    if (const auto found = hit(key, pin)) return answer_of(found, pin);
+    const auto found = find(key, options, pin);
+    if (is_answer(key, found)) return use(found, pin);
   }
   return miss(key, options);
 }
@@ -260,7 +286,8 @@ void CacheImpl::get_async(std::string_view key, Cache::Callback callback,
   std::optional<Answer> answer;
   {
     const Pin pin;
-    if (const auto found = hit(key, pin)) answer = answer_of(found, pin);
+    const auto found = find(key, options, pin);
+    if (is_answer(key, found)) answer = use(found, pin);
   }
   if (answer) {
     AsyncCall::call_back(callback, *std::move(answer));
@@ -346,18 +373,10 @@ std::string CacheImpl::owner_of(std::string_view key) const {
   return view->find(view->owner(KeyView::of(key).slot()))->name;
 }
 
-store::Store::Found CacheImpl::hit(std::string_view key, const Pin& pin) {
-  // Relaxed: whoever was told that the node has stopped sees it, and the others race with stop().
-  if (engine_->stopped.load(std::memory_order_relaxed)) return {};
-  const store::Store::Found found = store_.find(key, pin);
-  if (!found || !is_answer(key, found)) return {};
-  store_.touch(found);
-  return found;
-}
-
 bool CacheImpl::is_answer(std::string_view key, const store::Store::Found& found) {
+  if (!found) return false;
   // Most entries need no clock.
-  if (found.expires() == TimePoint::max()) return true;
+  if (found.immortal()) return true;
   const TimePoint now = edge::Driver::now();
   if (now >= found.expires()) return false;
   if (found.holding() == Holding::owned && !found.negative()) {
@@ -370,17 +389,13 @@ bool CacheImpl::is_answer(std::string_view key, const store::Store::Found& found
   return true;
 }
 
-void CacheImpl::count_hit(const store::Store::Found& found, const Pin& pin) {
-  StripedCounter& counter = found.negative()                    ? gets_absent_
-                            : found.holding() == Holding::owned ? gets_local_
-                                                                : gets_mirror_;
+Answer CacheImpl::use(const store::Store::Found& found, const Pin& pin) {
+  store_.touch(found);
+  const bool owned = found.holding() == Holding::owned;
+  StripedCounter& counter = found.negative() ? gets_absent_ : owned ? gets_local_ : gets_mirror_;
   counter.add(pin.record());
-}
-
-Answer CacheImpl::answer_of(const store::Store::Found& found, const Pin& pin) {
-  count_hit(found, pin);
   Answer answer;
-  answer.source = found.holding() == Holding::owned ? Source::local : Source::mirror;
+  answer.source = owned ? Source::local : Source::mirror;
   answer.version = found.version();
   if (!found.negative()) answer.value = found.value(pin);
   return answer;
@@ -403,12 +418,13 @@ std::vector<std::size_t> CacheImpl::hits(std::span<const std::string> keys,
     for (std::size_t i = 0; i < count; ++i) {
       const std::string_view key = views[i];
       Result<std::optional<Value>>& result = results[first + i];
-      if (is_wrong(key, options)) {
+      if (is_wrong(key, options)) [[unlikely]] {
         result = refused(validate_get(key, options).error());
-      } else if (!stopped && found[i] && is_answer(key, found[i])) {
-        store_.touch(found[i]);
-        count_hit(found[i], pin);
-        if (!found[i].negative()) *result = found[i].value(pin);
+      } else if (!stopped && found[i].plain()) {
+        use_plain(found[i], pin);
+        result->emplace(found[i].plain_value(pin));
+      } else if (!stopped && is_answer(key, found[i])) {
+        result = value_of(use(found[i], pin));
       } else {
         missing.push_back(first + i);
       }

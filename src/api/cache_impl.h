@@ -25,10 +25,8 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
  public:
   CacheImpl(std::string name, const CacheOptions& options, std::shared_ptr<Engine> engine);
 
-  using Visitor = void (*)(void* context, std::span<const std::byte> bytes);
-
   Result<std::optional<Value>> get(std::string_view key, const GetOptions& options);
-  Result<bool> visit_bytes(std::string_view key, Visitor visit, void* context,
+  Result<bool> visit_bytes(std::string_view key, const detail::Visitor& visitor,
                            const GetOptions& options);
   Result<Answer> fetch(std::string_view key, const GetOptions& options);
   void get_async(std::string_view key, Cache::Callback callback, const GetOptions& options);
@@ -56,14 +54,19 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
  private:
   class AsyncCall;
 
-  /// What this node's memory has for the key, if that is an answer now. A use of it.
-  store::Store::Found hit(std::string_view key, const Pin& pin);
+  /// What this node's memory has for the key. Nothing if the get is wrong, or the node stopped.
+  store::Store::Found find(std::string_view key, const GetOptions& options, const Pin& pin) const;
   /// Whether what was found is an answer now. Has it refreshed when that is due.
   bool is_answer(std::string_view key, const store::Store::Found& found);
-  void count_hit(const store::Store::Found& found, const Pin& pin);
-  Answer answer_of(const store::Store::Found& found, const Pin& pin);
+  /// A hit: what was found is of use, counts, and is the answer.
+  Answer use(const store::Store::Found& found, const Pin& pin);
+  /// The same for what is plain, without the answer.
+  void use_plain(const store::Store::Found& found, const Pin& pin);
   /// The answer of a get that is not a hit: waits for it.
   Result<Answer> miss(std::string_view key, const GetOptions& options);
+  Result<std::optional<Value>> missed(std::string_view key, const GetOptions& options);
+  static Result<bool> visit(const detail::Visitor& visitor,
+                            const Result<std::optional<Value>>& value);
   /// The hits among the keys, and what is wrong, into the results. Returns which are missing.
   std::vector<std::size_t> hits(std::span<const std::string> keys, const GetOptions& options,
                                 std::span<Result<std::optional<Value>>> results);

@@ -21,8 +21,6 @@ namespace epoch {
 struct alignas(64) ThreadRecord {
   /// The epoch at which the thread's outermost pin began. 0: it has none.
   std::atomic<std::uint64_t> pinned{0};
-  /// Pins of the thread, one in the other. Its own.
-  std::uint32_t depth = 0;
   /// Where the search for a free hold begins. Its own.
   std::uint32_t next_hold = 0;
   /// The records' number, from 0. Set before anybody sees it.
@@ -82,8 +80,10 @@ void for_each_record(Fn&& fn) {
 /// nested. What takes long while pinned delays others' memory, never their progress.
 class Pin {
  public:
-  Pin() : record_(epoch::record_of_this_thread()) {
-    if (record_.depth++ != 0) return;
+  Pin()
+      : record_(epoch::record_of_this_thread()),
+        outermost_(record_.pinned.load(std::memory_order_relaxed) == 0) {
+    if (!outermost_) return;
     // Acquire: pairs with retire(): who sees an epoch does not find what was taken out before it.
     // Release: who reads it knows what the thread did in its pins before.
     record_.pinned.store(epoch::g_epoch.load(std::memory_order_acquire), std::memory_order_release);
@@ -91,7 +91,7 @@ class Pin {
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
   ~Pin() {
-    if (--record_.depth == 0) record_.pinned.store(0, std::memory_order_release);
+    if (outermost_) record_.pinned.store(0, std::memory_order_release);
   }
   Pin(const Pin&) = delete;
   Pin& operator=(const Pin&) = delete;
@@ -100,6 +100,7 @@ class Pin {
 
  private:
   epoch::ThreadRecord& record_;
+  const bool outermost_;
 };
 
 }  // namespace kith

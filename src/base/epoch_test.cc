@@ -185,7 +185,8 @@ TEST(Epoch, NothingIsGivenBackUnderAReader) {
     });
   }
   int given_back = 0;
-  for (int i = 0; i < 3000 || looks.load() < 100; ++i) {
+  // A reader that lost its processor while pinned keeps everything for that long.
+  for (int i = 0; i < 3000 || looks.load() < 100 || given_back == 0; ++i) {
     cells.push_back(std::make_unique<Cell>());
     Cell* const old = present.exchange(cells.back().get(), std::memory_order_acq_rel);
     if (!epoch::all_left(epoch::retire())) continue;
@@ -194,7 +195,6 @@ TEST(Epoch, NothingIsGivenBackUnderAReader) {
   }
   readers.clear();
   EXPECT_FALSE(seen_dead.load());
-  EXPECT_GT(given_back, 0);
 }
 
 }  // namespace

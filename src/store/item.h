@@ -15,21 +15,15 @@
 
 namespace kith::store {
 
-/// Whether `bytes` are there. Straight-line for keys as short as most are: what waits for the bytes
-/// keeps the processor from going on.
-inline bool equal_bytes(const char* there, std::string_view bytes) {
-  const auto word = [](const char* at) {
-    std::uint64_t value = 0;
-    std::memcpy(&value, at, sizeof(value));
-    return value;
-  };
-  const std::size_t size = bytes.size();
-  if (size < 8 || size > 32) return std::memcmp(there, bytes.data(), size) == 0;
-  // The words may overlap.
-  const auto differ = [&](std::size_t at) { return word(there + at) ^ word(bytes.data() + at); };
-  if (size <= 16) return (differ(0) | differ(size - 8)) == 0;
-  return (differ(0) | differ(8) | differ(size - 16) | differ(size - 8)) == 0;
+/// The 8 bytes there.
+inline std::uint64_t word_at(const char* at) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof(word));
+  return word;
 }
+
+/// Whether `bytes` are there.
+bool equal_bytes(const char* there, std::string_view bytes);
 
 /// What an item has that few items have.
 struct Extension {
@@ -108,13 +102,30 @@ struct Item {
     if (has(kOutside)) return extension()->key;
     return {bytes_here(), key_size};
   }
+  /// has_key() for keys that are short and here, which most are: else false.
+  bool has_short_key(std::string_view wanted) const {
+    const std::size_t size = wanted.size();
+    if (key_size != size || size - 8 > 8) return false;
+    const char* const here = bytes_here();
+    // The words may overlap.
+    return ((word_at(here) ^ word_at(wanted.data())) |
+            (word_at(here + size - 8) ^ word_at(wanted.data() + size - 8))) == 0;
+  }
   bool has_key(std::string_view wanted) const {
     if (key_size == wanted.size()) return equal_bytes(bytes_here(), wanted);
     return has(kOutside) && extension()->key == wanted;
   }
   std::string_view value() const {
-    if (has(kOutside)) return extension()->value.view();
-    return {bytes_here() + key_size, value_size};
+    return has(kOutside) ? extension()->value.view() : value_here();
+  }
+  /// value() of one that is not outside.
+  std::string_view value_here() const { return {bytes_here() + key_size, value_size}; }
+  /// Whether it is an owned value without any of the flags but kExtended, and not empty.
+  bool plain() const {
+    static_assert(static_cast<int>(Holding::owned) == 0);
+    constexpr unsigned kOthers = kNegative | kHoldingMask << kHoldingShift | kMortal | kOutside |
+                                 kCompressed;
+    return (flags & kOthers) == 0 && value_size != 0;
   }
 
   /// Another use; counts up to `most`.

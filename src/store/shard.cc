@@ -79,7 +79,9 @@ Shard::Shard(const ShardOptions& options)
       budget_(options.budget_bytes),
       primaries_(items_, options.budget_bytes),
       mirrors_(items_, static_cast<std::uint64_t>(static_cast<double>(options.budget_bytes) *
-                                                  options.mirror_share)) {}
+                                                  options.mirror_share)) {
+  epochs_[Item::kOwnEpoch].store(UINT64_MAX, std::memory_order_relaxed);
+}
 
 Shard::~Shard() {
   // Nobody reads any more. Slots that values use stay behind with the arena.
@@ -109,9 +111,22 @@ void Shard::prefetch_item(std::uint64_t hash) const {
   for (std::size_t line = 0; line < kLines; ++line) __builtin_prefetch(first + line * 64);
 }
 
-std::uint64_t Shard::present_epoch(const Item& item) const {
-  const std::uint64_t epoch = tenure_->of(slot_of(placement_hash(item.key())));
-  return epoch != 0 ? epoch : UINT64_MAX;
+Handle Shard::handle_of(std::uint64_t hash, std::string_view key) const {
+  return index_.find(low(hash),
+                     [&](Handle candidate) { return items_[candidate].has_key(key); });
+}
+
+Item* Shard::find_anywhere(std::uint64_t hash, std::string_view key) const {
+  const Handle handle = handle_of(hash, key);
+  return handle == 0 ? nullptr : &items_[handle];
+}
+
+bool Shard::of_present_slot_tenure(const Item& item) const {
+  if (item.holding() != Holding::owned) return true;
+  const std::uint64_t epoch = version_of(item).epoch;
+  if (epoch == tenure_->unbroken()) return true;
+  const std::uint64_t present = tenure_->of(slot_of(placement_hash(item.key())));
+  return present != 0 && epoch == present;
 }
 
 Value Shard::decompressed(const Item& item) const {
@@ -149,8 +164,7 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, bool c
   entry.stale_until = std::max(entry.stale_until, entry.expires);
   MutexLock lock(&mutex_);
   expire(now, kExpiryLooks);
-  Handle present = index_.find(
-      low(hash), [&](Handle candidate) { return items_[candidate].has_key(key.bytes); });
+  Handle present = handle_of(hash, key.bytes);
   const bool alive = now < entry.stale_until;
   Shape shape = shape_of(key, entry);
   const Holding holding = entry.holding;
@@ -166,9 +180,7 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, bool c
   }
   const Handle handle = make_item(key, std::move(entry), compressed, shape, garbage);
   // Making room may have taken it.
-  present = present == 0 ? 0 : index_.find(low(hash), [&](Handle candidate) {
-    return items_[candidate].has_key(key.bytes);
-  });
+  if (present != 0) present = handle_of(hash, key.bytes);
   if (handle == 0) {
     if (present != 0) remove(hash, present);
     ++rejected_;
@@ -319,8 +331,7 @@ std::uint32_t Shard::number_of_epoch(std::uint64_t epoch) {
 bool Shard::erase(std::uint64_t hash, std::string_view key) {
   Garbage garbage;
   MutexLock lock(&mutex_);
-  const Handle handle =
-      index_.find(low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
+  const Handle handle = handle_of(hash, key);
   if (handle == 0) return false;
   remove(hash, handle);
   if (reclaim_due()) reclaim(garbage);
@@ -329,8 +340,7 @@ bool Shard::erase(std::uint64_t hash, std::string_view key) {
 
 void Shard::drop_dead(std::uint64_t hash, std::string_view key, TimePoint now) {
   MutexLock lock(&mutex_);
-  const Handle handle =
-      index_.find(low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
+  const Handle handle = handle_of(hash, key);
   if (handle == 0) return;
   const Item& item = items_[handle];
   if (now < item.stale_until() && of_present_tenure(item)) return;

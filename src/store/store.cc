@@ -66,11 +66,6 @@ Store::Store(const StoreOptions& options)
 
 Store::~Store() = default;
 
-Duration Store::Found::load_cost() const {
-  if (!item_->has(Item::kMortal)) return Duration::zero();
-  return std::chrono::microseconds(item_->life().load_cost_us);
-}
-
 void Store::find_many(std::span<const std::string_view> keys, const Pin&,
                       std::span<Found> found) const {
   KITH_CHECK(keys.size() == found.size());

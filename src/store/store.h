@@ -66,10 +66,20 @@ class Store {
     bool negative() const { return item_->has(Item::kNegative); }
     Holding holding() const { return item_->holding(); }
     Version version() const { return shard_->version_of(*item_); }
+    /// Whether it is fresh for as long as it is there.
+    bool immortal() const { return !item_->has(Item::kMortal); }
+    /// Whether it is a value that was loaded here, immortal, not compressed, and not large, as most
+    /// are.
+    bool plain() const { return item_ != nullptr && item_->plain(); }
+    /// bytes() and value() of what is plain.
+    std::string_view plain_bytes() const { return item_->value_here(); }
+    Value plain_value(const Pin& pin) const { return lend(item_->lent, item_->value_here(), pin); }
     /// First moment at which it is no longer fresh. TimePoint::max(): never.
     TimePoint expires() const { return item_->expires(); }
     /// For early refresh.
-    Duration load_cost() const;
+    Duration load_cost() const {
+      return immortal() ? Duration::zero() : std::chrono::microseconds(item_->life().load_cost_us);
+    }
     /// A handle to the value, for as long as one likes.
     Value value(const Pin& pin) const { return shard_->value_of(*item_, pin); }
 
@@ -84,17 +94,17 @@ class Store {
   };
 
   /// What there is for the key, fresh or not, if it is of the present tenure. Not a use.
-  Found find(std::string_view key, const Pin&) const {
+  [[gnu::always_inline]] Found find(std::string_view key, const Pin&) const {
     const std::uint64_t hash = hash_of(key);
     const Shard& shard = shard_of(hash);
     Item* const item = shard.find(hash, key);
-    if (item == nullptr || !shard.of_present_tenure(*item)) return {};
+    if (item == nullptr || !shard.of_present_tenure(*item)) [[unlikely]] return {};
     return {&shard, item, hash};
   }
   /// What was found has been of use.
-  void touch(const Found& found) const {
+  [[gnu::always_inline]] void touch(const Found& found) const {
     found.item_->touch(kMaxUses);
-    if (advisor_->sampled(found.hash_)) advisor_->access(found.hash_, true);
+    if (advisor_->sampled(found.hash_)) [[unlikely]] advisor_->access(found.hash_, true);
   }
   /// find() of each of the keys; the waits for memory overlap. Requires as many places as keys.
   void find_many(std::span<const std::string_view> keys, const Pin& pin,

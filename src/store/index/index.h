@@ -38,16 +38,23 @@ class Index {
   Index(const Index&) = delete;
   Index& operator=(const Index&) = delete;
 
+  /// A handle of this hash, most often the only one. 0: none in the bucket where it belongs; but
+  /// find() may know one.
+  [[gnu::always_inline]] Handle likely(std::uint32_t hash) const {
+    const Run run = run_of(hash);
+    const Bucket& bucket = run.buckets[run.bucket_of(hash)];
+    const unsigned places = bucket.places_of(hash);
+    if (places == 0) [[unlikely]] return 0;
+    return bucket.handle(static_cast<std::size_t>(std::countr_zero(places)));
+  }
   /// The first handle of this hash for which `is_it(handle)`. 0: none.
   template <class IsIt>
-  [[gnu::always_inline]] Handle find(std::uint32_t hash, IsIt&& is_it) const {
+  Handle find(std::uint32_t hash, IsIt&& is_it) const {
     const Run run = run_of(hash);
     const std::size_t first = run.bucket_of(hash);
     std::size_t at = first;
     do {
       const Bucket& bucket = run.buckets[at];
-      // No branch before the handle is known but those that are the same for every hit, so that the
-      // processor goes on to the next look-up while this one waits for memory.
       for (unsigned places = bucket.places_of(hash); places != 0; places &= places - 1) {
         const Handle handle = bucket.handle(static_cast<std::size_t>(std::countr_zero(places)));
         if (handle != 0 && is_it(handle)) return handle;
