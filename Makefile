@@ -25,7 +25,7 @@ bench-peers: ## The same work on other caches, in Rust, Go, Java and C++
 check: ## Formatting, clang-tidy, layers, purity, headers
 	@scripts/run-check.sh
 
-soak: ## 200 000 simulator seeds
+soak: ## 200 000 simulator seeds, an hour of memory under an adversarial mix
 	@scripts/run-soak.sh
 
 format: ## Format every C++ file

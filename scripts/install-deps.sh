@@ -37,6 +37,7 @@ packages() {
 
     bench    libbenchmark-dev      # Google Benchmark
     bench    libtbb-dev            # a concurrent map to compare with
+    bench    redis-server          # another known server, for memory per entry
 
     checks   clang-14              # -Wthread-safety, libFuzzer
     checks   libclang-rt-14-dev    # clang's sanitizer and fuzzer run-times
@@ -60,7 +61,7 @@ case "$purpose" in
   demo)  groups="build library demo" ;;
   test)  groups="build library demo tests bench" ;;         # every folder is compiled
   check) groups="build library demo tests bench checks" ;;  # clang-tidy reads every folder
-  bench) groups="build library tests bench" ;;              # memcached is a baseline
+  bench) groups="build library tests bench" ;;  # memcached and Redis are baselines
   all)   groups="build library demo tests bench checks" ;;
   *) usage ;;
 esac

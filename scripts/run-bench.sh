@@ -23,5 +23,10 @@ for name in "${names[@]}"; do
   echo "== $name"
   build/release/bench/"$name" --json "build/bench/$name.json" </dev/null
 done
+if [[ " ${names[*]} " == *" store_bench "* ]]; then
+  echo
+  echo "== memory"
+  bench/memory.py
+fi
 echo
 echo "results: build/bench/*.json"

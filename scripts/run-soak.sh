@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
-# A long run of the simulator. Arguments replace the usual ones, for example: --first 1000000 --seeds 50000
+# Long runs: the simulator, then memory under an adversarial mix for an hour. With arguments, the simulator alone, with
+# those: --first 1000000 --seeds 50000
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/install-deps.sh --for test
 cmake --preset dev >/dev/null
-cmake --build --preset dev --target kith_sim
-if [[ $# -eq 0 ]]; then
-  set -- --seeds 200000 --jobs 2
+if [[ $# -gt 0 ]]; then
+  cmake --build --preset dev --target kith_sim
+  exec build/dev/sim/kith_sim "$@"
 fi
-exec build/dev/sim/kith_sim "$@"
+cmake --build --preset dev --target kith_sim store_memory_test api_memory_test
+build/dev/sim/kith_sim --seeds 200000 --jobs 2
+export KITH_SOAK_SECONDS="${KITH_SOAK_SECONDS:-1800}"  # each of the two
+build/dev/src/store/store_memory_test
+build/dev/src/api/api_memory_test

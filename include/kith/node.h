@@ -5,6 +5,7 @@
 #include <kith/loader.h>
 #include <kith/options.h>
 #include <kith/result.h>
+#include <kith/stats.h>
 
 #include <memory>
 #include <string>
@@ -54,7 +55,8 @@ class Node {
   /// has left), cancelled (stopped).
   Result<Cache> open(std::string_view name, const CacheOptions& options = {}, Loader loader = {});
 
-  /// Gives an open cache more or less memory, from now on. What is too much leaves within seconds.
+  /// Gives an open cache more or less memory, from now on, as CacheOptions::memory_bytes would.
+  /// What is too much leaves within seconds.
   /// Errors: invalid_argument (no such cache, or less than 64 KiB), resource_exhausted (more than
   /// the node has left).
   Result<void> resize(std::string_view name, std::uint64_t memory_bytes);
@@ -72,6 +74,8 @@ class Node {
   /// Blocks until every peer is reachable and the view of keys is up to date, or `timeout` has
   /// passed (timed_out). Useful in tests and at start; a node works without it.
   Result<void> wait_connected(Duration timeout) const;
+
+  NodeMemory memory() const;
 
   /// The address that this node advertises, with the port that it really has.
   const std::string& address() const;

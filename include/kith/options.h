@@ -59,7 +59,8 @@ struct NodeOptions {
   std::string zone = {};
   /// The other nodes. May contain this node itself. Changed at run time with Node::set_peers.
   std::vector<Peer> peers = {};
-  /// Memory for the values of all caches together, in bytes. At least 1 MiB.
+  /// Memory for everything that grows with use, in bytes: the caches with their indexes, requests
+  /// and loads under way, and the connections' buffers. At least 1 MiB.
   std::uint64_t memory_bytes = 256_MiB;
   /// Threads that run the protocol; each owns a share of the keys. 1 to 16. One serves more than a
   /// million small requests a second.
@@ -81,8 +82,13 @@ enum class Coherence : std::uint8_t {
 
 struct CacheOptions {
   /// Memory for this cache's entries on this node, in bytes, out of the node's memory_bytes.
-  /// At least 64 KiB.
+  /// At least 64 KiB. While requests and connections need memory that is promised, all caches give
+  /// some of it in proportion.
   std::uint64_t memory_bytes = 64_MiB;
+  /// Whether the cache may have more than that: what the node promised to none, as long as nobody
+  /// else needs it more. Among elastic caches memory moves to where entries come back soon after
+  /// they had to leave.
+  bool elastic = false;
   Coherence coherence = Coherence::coherent;
   /// How long a loaded value may be served when the loader does not say. Zero: until evicted.
   Duration default_ttl = Duration::zero();

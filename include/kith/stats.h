@@ -30,13 +30,23 @@ struct CacheStats {
   std::uint64_t hedges = 0;     ///< Second requests sent because the first was slow.
   std::uint64_t refused_busy = 0;  ///< Loads refused because the queue was full.
 
-  std::uint64_t entries = 0;  ///< Values held now.
-  std::uint64_t bytes = 0;    ///< Memory they take, in bytes.
-  std::uint64_t memory_bytes =
-      0;                        ///< All memory of the cache; CacheOptions::memory_bytes bounds it.
-  std::uint64_t evictions = 0;  ///< Entries given up for more popular ones.
-  std::uint64_t rejected = 0;   ///< Values not kept, because memory_bytes is too small for them.
-  std::uint64_t expirations = 0;  ///< Entries dropped after their time.
+  std::uint64_t entries = 0;       ///< Values held now.
+  std::uint64_t bytes = 0;         ///< Memory they take, in bytes.
+  std::uint64_t memory_bytes = 0;  ///< All memory of the cache, its index included.
+  std::uint64_t budget_bytes = 0;  ///< What memory_bytes may be now: see CacheOptions::elastic.
+  std::uint64_t evictions = 0;     ///< Entries given up for more popular ones.
+  std::uint64_t returns = 0;       ///< Loads of keys that had been given up not long ago.
+  std::uint64_t rejected = 0;      ///< Values not kept, because memory_bytes is too small for them.
+  std::uint64_t expirations = 0;   ///< Entries dropped after their time.
+};
+
+/// What a node has of memory now, in bytes. Figures of one moment each, so that their sum is
+/// of none.
+struct NodeMemory {
+  std::uint64_t budget_bytes = 0;      ///< NodeOptions::memory_bytes.
+  std::uint64_t cache_bytes = 0;       ///< All caches, with their indexes.
+  std::uint64_t request_bytes = 0;     ///< Requests and loads under way, about.
+  std::uint64_t connection_bytes = 0;  ///< Buffers of the connections to peers.
 };
 
 }  // namespace kith

@@ -468,6 +468,16 @@ void CacheImpl::prepare(edge::Call& call, KeyView key, TimePoint now,
   call.deadline = kith::fetch::after(now, options.timeout);
 }
 
+void CacheImpl::set_budget(std::uint64_t bytes) {
+  const std::uint64_t before = store_.budget_bytes();
+  if (bytes == before) return;
+  store_.set_budget(bytes);
+  // Readers and values in use may keep some of it.
+  constexpr int kRounds = 1000;
+  for (int i = 0; i < kRounds && bytes < before && store_.give_back(edge::Driver::now()); ++i) {
+  }
+}
+
 void CacheImpl::tidy() { store_.maintain(edge::Driver::now()); }
 
 CacheStats CacheImpl::stats() const {
@@ -497,6 +507,8 @@ CacheStats CacheImpl::stats() const {
   stats.entries = held.entries;
   stats.bytes = held.bytes;
   stats.memory_bytes = held.memory_bytes;
+  stats.budget_bytes = store_.budget_bytes();
+  stats.returns = held.returns;
   stats.evictions = held.evictions;
   stats.expirations = held.expirations;
   stats.rejected = held.rejected;

@@ -41,8 +41,8 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
   CacheId id() const { return id_; }
   /// As it was opened.
   const CacheOptions& options() const { return options_; }
-  std::uint64_t memory_bytes() const { return store_.budget_bytes(); }
-  void set_memory_bytes(std::uint64_t bytes) { store_.set_budget(bytes); }
+  /// Of its store, from now on. What is too much is given back before it returns, most of it.
+  void set_budget(std::uint64_t bytes);
   /// What is to be done now and then; may take a second. One thread at a time.
   void tidy();
   store::Store& store() { return store_; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "api/housekeeper.h"
@@ -19,6 +20,8 @@ struct Engine {
   std::atomic<bool> stopped{false};
   LoaderPool pool;
   Housekeeper housekeeper;
+  /// Which of its chores divides the node's memory.
+  std::atomic<std::uint32_t> divide_chore{UINT32_MAX};
   std::unique_ptr<edge::Driver> driver;
 };
 

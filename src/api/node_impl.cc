@@ -27,6 +27,14 @@ BootId new_boot_id() {
   return BootId{static_cast<std::uint64_t>(ms) << 16 | (random_bits() & 0xffff)};
 }
 
+/// How often a store gives back what is over.
+constexpr Duration kTidyPeriod = std::chrono::seconds(1);
+/// How often memory is divided anew between requests and caches, and between one cache and another.
+constexpr Duration kDividePeriod = std::chrono::milliseconds(100);
+constexpr auto kLookPeriod = std::chrono::seconds(1);
+/// And at once when requests took this part of it: 1/64.
+constexpr std::uint64_t kMemorySteps = 64;
+
 LogLevel to_level(edge::Severity severity) { return static_cast<LogLevel>(severity); }
 
 fetch::Options fetch_options(const CacheOptions& options, const Loader& loader,
@@ -75,6 +83,8 @@ Result<std::shared_ptr<NodeImpl>> NodeImpl::start(NodeOptions options) {
   const std::shared_ptr<NodeImpl> node(new NodeImpl(std::move(options)));
   node->engine_ = std::make_shared<Engine>(node->options_.loader_threads, node->options_.log);
   Engine& engine = *node->engine_;
+  driver_options.memory_step = static_cast<std::size_t>(node->options_.memory_bytes / kMemorySteps);
+  driver_options.on_memory_taken = [&engine] { engine.housekeeper.hurry(engine.divide_chore); };
   auto driver = edge::Driver::start(std::move(driver_options), engine.pool);
   if (!driver) return tl::unexpected<Error>(std::move(driver).error());
   engine.driver = *std::move(driver);
@@ -103,8 +113,9 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
   MutexLock lock(&mutex_);
   if (stopped_) return fail(ErrorCode::cancelled, "the node was stopped");
   if (const auto found = caches_.find(name); found != caches_.end()) {
-    const std::string differs = difference(found->second->options(), options);
-    if (differs.empty()) return found->second;
+    const std::shared_ptr<CacheImpl>& cache = found->second.cache;
+    const std::string differs = difference(cache->options(), options);
+    if (differs.empty()) return cache;
     return fail(ErrorCode::already_exists,
                 "cache \"" + std::string(name) + "\" is open with other options: " + differs);
   }
@@ -114,23 +125,34 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
                     std::to_string(memory_left_) + " of its " +
                     std::to_string(options_.memory_bytes) + " left");
   }
-  for (const auto& [other, cache] : caches_) {
-    if (cache->id() != cache_id(name)) continue;
+  for (const auto& [other, open] : caches_) {
+    if (open.cache->id() != cache_id(name)) continue;
     return fail(ErrorCode::invalid_argument, "name \"" + std::string(name) +
                                                  "\" has the same hash as cache \"" + other +
                                                  "\"; choose another");
   }
   auto cache = std::make_shared<CacheImpl>(std::string(name), options, engine_);
+  MemoryShare share;
+  share.promised = options.memory_bytes;
+  share.elastic = options.elastic;
   const auto core_options = fetch_options(options, loader, options_.loader_threads);
   engine_->pool.add(cache->id(), std::make_shared<const Loader>(std::move(loader)));
   cache->count_with(engine_->driver->open_cache(cache->name(), core_options, cache->store()));
   memory_left_ -= options.memory_bytes;
-  caches_.emplace(cache->name(), cache);
-  engine_->housekeeper.add([weak = std::weak_ptr<CacheImpl>(cache)] {
+  caches_.emplace(cache->name(), Open{cache, share});
+  engine_->housekeeper.add(kTidyPeriod, [weak = std::weak_ptr<CacheImpl>(cache)] {
     const auto alive = weak.lock();
     if (alive != nullptr) alive->tidy();
     return alive != nullptr;
   });
+  if (caches_.size() == 1) {
+    // The node outlives its housekeeper's thread: see stop().
+    engine_->divide_chore = engine_->housekeeper.add(kDividePeriod, [this] {
+      divide();
+      return true;
+    });
+  }
+  divide_locked();
   return cache;
 }
 
@@ -141,8 +163,8 @@ Result<void> NodeImpl::resize(std::string_view name, std::uint64_t memory_bytes)
   if (found == caches_.end()) {
     return fail(ErrorCode::invalid_argument, "no cache \"" + std::string(name) + "\" is open");
   }
-  CacheImpl& cache = *found->second;
-  const std::uint64_t left = memory_left_ + cache.memory_bytes();
+  MemoryShare& share = found->second.share;
+  const std::uint64_t left = memory_left_ + share.promised;
   if (memory_bytes > left) {
     return fail(ErrorCode::resource_exhausted,
                 "memory_bytes is " + std::to_string(memory_bytes) + "; the node has " +
@@ -150,8 +172,54 @@ Result<void> NodeImpl::resize(std::string_view name, std::uint64_t memory_bytes)
                     " for this cache");
   }
   memory_left_ = left - memory_bytes;
-  cache.set_memory_bytes(memory_bytes);
+  share.promised = memory_bytes;
+  divide_locked();
   return {};
+}
+
+NodeMemory NodeImpl::memory() const {
+  const edge::Driver::Memory driver = engine_->driver->memory();
+  NodeMemory memory;
+  memory.budget_bytes = options_.memory_bytes;
+  memory.request_bytes = driver.request_bytes;
+  memory.connection_bytes = driver.buffer_bytes;
+  MutexLock lock(&mutex_);
+  for (const auto& [name, open] : caches_) memory.cache_bytes += open.cache->stats().memory_bytes;
+  return memory;
+}
+
+void NodeImpl::divide() {
+  MutexLock lock(&mutex_);
+  // Requests need memory now; which cache needs more is a question of longer times.
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= next_look_) {
+    next_look_ = now + kLookPeriod;
+    look_at_caches_locked();
+  }
+  divide_locked();
+}
+
+void NodeImpl::look_at_caches_locked() {
+  for (auto& [name, open] : caches_) {
+    const CacheStats stats = open.cache->stats();
+    open.share.used = stats.memory_bytes;
+    open.share.returns = stats.returns - std::exchange(open.returns_before, stats.returns);
+  }
+}
+
+void NodeImpl::divide_locked() {
+  const edge::Driver::Memory driver = engine_->driver->memory();
+  const std::uint64_t beside = driver.request_bytes + driver.buffer_bytes;
+  std::vector<MemoryShare> shares;
+  for (const auto& [name, open] : caches_) shares.push_back(open.share);
+  const std::uint64_t budget = options_.memory_bytes;
+  divide_memory(budget - std::min(budget, beside), shares);
+  std::size_t i = 0;
+  for (auto& [name, open] : caches_) {
+    open.share = shares[i++];
+    open.share.returns = 0;
+    open.cache->set_budget(open.share.budget);
+  }
 }
 
 Result<void> NodeImpl::set_peers(std::vector<Peer> peers) {

@@ -6,6 +6,7 @@
 #include <absl/base/thread_annotations.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "api/cache_impl.h"
 #include "api/engine.h"
+#include "api/memory_shares.h"
 #include "base/mutex.h"
 
 namespace kith::api {
@@ -28,6 +30,7 @@ class NodeImpl {
   Result<std::shared_ptr<CacheImpl>> open(std::string_view name, const CacheOptions& options,
                                           Loader loader);
   Result<void> resize(std::string_view name, std::uint64_t memory_bytes);
+  NodeMemory memory() const;
   Result<void> set_peers(std::vector<Peer> peers);
   Result<void> add_peer(Peer peer);
   Result<void> remove_peer(std::string_view address);
@@ -37,10 +40,21 @@ class NodeImpl {
   void stop();
 
  private:
+  struct Open {
+    std::shared_ptr<CacheImpl> cache;
+    MemoryShare share;
+    /// CacheStats::returns when it was last looked at.
+    std::uint64_t returns_before = 0;
+  };
+
   explicit NodeImpl(NodeOptions options) : options_(std::move(options)) {}
 
   /// What blocks until all loops have acted would wait for itself on one of them.
   Result<void> not_on_loop_thread() const;
+  /// Of the node's memory, among its caches. What requests and connections have is not theirs.
+  void divide();
+  void divide_locked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void look_at_caches_locked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Result<void> install_locked(std::vector<Peer> peers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   NodeOptions options_;
@@ -52,8 +66,11 @@ class NodeImpl {
   /// Held while peers or caches change; never on a read's path.
   mutable Mutex mutex_;
   std::vector<Peer> peers_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, std::shared_ptr<CacheImpl>, std::less<>> caches_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Open, std::less<>> caches_ ABSL_GUARDED_BY(mutex_);
+  /// Promised to no cache.
   std::uint64_t memory_left_ ABSL_GUARDED_BY(mutex_) = 0;
+  /// When the caches are looked at again, for what they need.
+  std::chrono::steady_clock::time_point next_look_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

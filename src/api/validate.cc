@@ -205,7 +205,7 @@ std::string difference(const CacheOptions& a, const CacheOptions& b) {
   };
   for (const std::string& text :
        {differ("memory_bytes", a.memory_bytes, b.memory_bytes),
-        differ("coherence", a.coherence, b.coherence),
+        differ("elastic", a.elastic, b.elastic), differ("coherence", a.coherence, b.coherence),
         differ("default_ttl", a.default_ttl, b.default_ttl),
         differ("ttl_jitter", a.ttl_jitter, b.ttl_jitter),
         differ("negative_ttl", a.negative_ttl, b.negative_ttl),

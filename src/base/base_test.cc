@@ -189,6 +189,25 @@ TEST(Slab, AnErasedHandleFindsNothingAfterItsCellIsUsedAgain) {
   EXPECT_EQ(*slab.find(new_handle), 2);
 }
 
+TEST(Slab, GivesItsMemoryBackWhenItIsEmptyAgain) {
+  Slab<int> slab;
+  std::vector<Slab<int>::Handle> handles;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 5000; ++i) handles.push_back(slab.insert(i));
+    const std::size_t large = slab.memory_bytes();
+    slab.release_if_idle();
+    EXPECT_EQ(slab.memory_bytes(), large);  // It is not.
+    for (const auto handle : handles) slab.erase(handle);
+    slab.release_if_idle();
+    EXPECT_LT(slab.memory_bytes(), large / 100);
+    // Old handles find nothing, whatever comes.
+    std::vector<Slab<int>::Handle> next;
+    for (int i = 0; i < 5000; ++i) next.push_back(slab.insert(i));
+    for (const auto handle : handles) ASSERT_EQ(slab.find(handle), nullptr);
+    for (const auto handle : next) slab.erase(handle);
+  }
+}
+
 TEST(Slab, ReferencesStayValidAcrossInserts) {
   Slab<std::string> slab;
   std::string& first = *slab.find(slab.insert("first"));

@@ -46,9 +46,12 @@ class DeadlineQueue {
     if (heap_.size() <= 2 * living + kSlack) return;
     std::erase_if(heap_, [&](const Item& item) { return !is_live(item.id); });
     std::make_heap(heap_.begin(), heap_.end(), later);
+    constexpr std::size_t kKeptItems = 256;
+    if (heap_.capacity() > kKeptItems && heap_.size() < heap_.capacity() / 4) heap_.shrink_to_fit();
   }
 
   std::size_t size() const { return heap_.size(); }
+  std::size_t memory_bytes() const { return heap_.capacity() * sizeof(Item); }
 
  private:
   static constexpr std::size_t kSlack = 64;

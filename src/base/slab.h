@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -29,7 +30,7 @@ class Slab {
     if (free_.empty()) {
       KITH_CHECK(cells_.size() < UINT32_MAX);
       index = static_cast<std::uint32_t>(cells_.size());
-      cells_.emplace_back();
+      cells_.emplace_back().generation = first_generation_;
     } else {
       index = free_.back();
       free_.pop_back();
@@ -60,7 +61,23 @@ class Slab {
     return content;
   }
 
+  /// Gives the memory back that an empty slab has from a time when it was large. Handles of then
+  /// find nothing in future either.
+  void release_if_idle() {
+    constexpr std::size_t kKeptCells = 256;
+    if (!empty() || cells_.size() <= kKeptCells) return;
+    for (const Cell& cell : cells_) {
+      first_generation_ = std::max(first_generation_, cell.generation);
+    }
+    std::deque<Cell>().swap(cells_);
+    std::vector<std::uint32_t>().swap(free_);
+  }
+
   std::size_t size() const { return cells_.size() - free_.size(); }
+  /// Of memory, without what the contents have elsewhere.
+  std::size_t memory_bytes() const {
+    return cells_.size() * sizeof(Cell) + free_.capacity() * sizeof(std::uint32_t);
+  }
   bool empty() const { return size() == 0; }
 
   /// Calls fn(Handle, T&) for each content in the order of the cells. `fn` may erase any content;
@@ -102,6 +119,8 @@ class Slab {
 
   std::deque<Cell> cells_;
   std::vector<std::uint32_t> free_;
+  /// No content of a cell that was released had this one or a later one.
+  std::uint32_t first_generation_ = 1;
 };
 
 }  // namespace kith

@@ -123,8 +123,8 @@ struct Item {
   /// Whether it is an owned value without any of the flags but kExtended, and not empty.
   bool plain() const {
     static_assert(static_cast<int>(Holding::owned) == 0);
-    constexpr unsigned kOthers = kNegative | kHoldingMask << kHoldingShift | kMortal | kOutside |
-                                 kCompressed;
+    constexpr unsigned kOthers =
+        kNegative | kHoldingMask << kHoldingShift | kMortal | kOutside | kCompressed;
     return (flags & kOthers) == 0 && value_size != 0;
   }
 

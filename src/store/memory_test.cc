@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the store says that it takes, against what the process really has more of.
 #include <gtest/gtest.h>
-#include <malloc.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/rng.h"
+#include "base/testing/resident_memory.h"
 #include "store/store.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define KITH_TEST_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define KITH_TEST_SANITIZED 1
-#endif
 
 namespace kith::store {
 namespace {
+
+using testing::mib;
+using testing::resident_bytes;
+using testing::sanitized;
 
 constexpr std::uint64_t kMiB = 1u << 20;
 
@@ -38,24 +31,6 @@ constexpr std::int64_t kElsewhere = 4 * kMiB;
 constexpr double kAbove = 0.05;
 /// Of what the store reports against what is resident, as a share of the budget.
 constexpr double kError = 0.03;
-
-bool sanitized() {
-#ifdef KITH_TEST_SANITIZED
-  return true;
-#else
-  return false;
-#endif
-}
-
-std::int64_t resident_bytes() {
-  malloc_trim(0);
-  std::int64_t all = 0;
-  std::int64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> all >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
-
-double mib(double bytes) { return bytes / static_cast<double>(kMiB); }
 
 Entry entry_of(std::size_t size) {
   Entry entry;
@@ -94,7 +69,7 @@ class Measured {
     store_.set_budget(bytes);
     int calls = 0;
     for (; calls < 100'000 && store_.stats().memory_bytes > bytes; ++calls) store_.maintain({});
-    std::printf("  %3.0f MiB after %d calls of maintain()\n", mib(static_cast<double>(bytes)),
+    std::printf("  %3.0f MiB after %d calls of maintain()\n", mib(static_cast<std::int64_t>(bytes)),
                 calls);
     budget_ = bytes;
     most_ = 0;
@@ -108,11 +83,12 @@ class Measured {
     worst_ = std::max(worst_, std::abs(static_cast<double>(grown - reported)) / budget);
     std::printf(
         "  %-22s %8llu entries, reported %6.2f MiB (at most %6.2f), resident %6.2f: %+.2f %%\n",
-        phase, static_cast<unsigned long long>(stats.entries), mib(static_cast<double>(reported)),
-        mib(static_cast<double>(most_)), mib(static_cast<double>(grown)),
+        phase, static_cast<unsigned long long>(stats.entries), mib(reported),
+        mib(static_cast<std::int64_t>(most_)), mib(grown),
         100 * static_cast<double>(grown - reported) / budget);
     EXPECT_LE(stats.memory_bytes, budget_) << phase;
-    EXPECT_LE(most_, budget_) << phase << ", in between";
+    // While sizes change: pages of the old ones are given up one by one.
+    EXPECT_LE(most_, budget_ + budget_ / 100) << phase << ", in between";
     EXPECT_LE(static_cast<double>(grown), budget * (1 + kAbove) + kElsewhere) << phase;
     EXPECT_LE(std::abs(static_cast<double>(grown - reported)), budget * kError + kElsewhere)
         << phase;
@@ -148,47 +124,50 @@ TEST(StoreMemory, IsWhatTheStoreReportsWhateverComes) {
   };
   measured.check("empty");
 
-  for (const char* part : {"all sizes, part 1", "all sizes, part 2"}) {
+  for (testing::SoakRounds rounds; rounds.more();) {
+    for (const char* part : {"all sizes, part 1", "all sizes, part 2"}) {
+      measured.put(6000, any);
+      measured.check(part);
+    }
+    measured.put(100'000, small);
+    measured.check("replaced by small");
     measured.put(6000, any);
-    measured.check(part);
+    measured.check("replaced by all sizes");
+    measured.erase(kKeys, 0.7);
+    measured.check("70 % erased");
+    measured.put(20'000, small);
+    measured.check("small again");
+
+    measured.put_size(700'000, 1'500'000, 40);
+    measured.check("40 B");
+    measured.put_size(60'000, 1'500'000, 3 << 10);
+    measured.check("3 KiB");
+    measured.put_size(700'000, 1'500'000, 100);
+    measured.check("100 B");
+    measured.put_size(200, 1000, kMiB);
+    measured.check("1 MiB");
+    measured.put_size(700'000, 1'500'000, 100);
+    measured.check("100 B again");
+
+    measured.set_budget(32 * kMiB);
+    measured.check("less");
+    measured.put(6000, any);
+    measured.check("less, all sizes");
+    measured.put(50'000, small);
+    measured.check("less, small");
+    measured.set_budget(96 * kMiB);
+    measured.put_size(900'000, 1'500'000, 100);
+    measured.check("more, 100 B");
+    measured.put(6000, any);
+    measured.check("more, all sizes");
+    measured.put_size(60'000, 1'500'000, 3 << 10);
+    measured.set_budget(32 * kMiB);
+    measured.check("less again");
+    measured.store().clear();
+    for (int i = 0; i < 100; ++i) measured.store().maintain({});
+    measured.check("cleared");
+    measured.set_budget(64 * kMiB);
   }
-  measured.put(100'000, small);
-  measured.check("replaced by small");
-  measured.put(6000, any);
-  measured.check("replaced by all sizes");
-  measured.erase(kKeys, 0.7);
-  measured.check("70 % erased");
-  measured.put(20'000, small);
-  measured.check("small again");
-
-  measured.put_size(700'000, 1'500'000, 40);
-  measured.check("40 B");
-  measured.put_size(60'000, 1'500'000, 3 << 10);
-  measured.check("3 KiB");
-  measured.put_size(700'000, 1'500'000, 100);
-  measured.check("100 B");
-  measured.put_size(200, 1000, kMiB);
-  measured.check("1 MiB");
-  measured.put_size(700'000, 1'500'000, 100);
-  measured.check("100 B again");
-
-  measured.set_budget(32 * kMiB);
-  measured.check("less");
-  measured.put(6000, any);
-  measured.check("less, all sizes");
-  measured.put(50'000, small);
-  measured.check("less, small");
-  measured.set_budget(96 * kMiB);
-  measured.put_size(900'000, 1'500'000, 100);
-  measured.check("more, 100 B");
-  measured.put(6000, any);
-  measured.check("more, all sizes");
-  measured.put_size(60'000, 1'500'000, 3 << 10);
-  measured.set_budget(32 * kMiB);
-  measured.check("less again");
-  measured.store().clear();
-  for (int i = 0; i < 100; ++i) measured.store().maintain({});
-  measured.check("cleared");
   std::printf("  reported and resident differ by at most %.2f %% of the budget\n",
               100 * measured.worst());
 }

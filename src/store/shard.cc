@@ -112,8 +112,7 @@ void Shard::prefetch_item(std::uint64_t hash) const {
 }
 
 Handle Shard::handle_of(std::uint64_t hash, std::string_view key) const {
-  return index_.find(low(hash),
-                     [&](Handle candidate) { return items_[candidate].has_key(key); });
+  return index_.find(low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
 }
 
 Item* Shard::find_anywhere(std::uint64_t hash, std::string_view key) const {
@@ -364,7 +363,7 @@ void Shard::clear() {
   reclaim(garbage);
 }
 
-void Shard::maintain(TimePoint now) {
+bool Shard::maintain(TimePoint now) {
   Garbage garbage;
   MutexLock lock(&mutex_);
   expire(now, 32 * kExpiryLooks);
@@ -372,8 +371,9 @@ void Shard::maintain(TimePoint now) {
   for (int i = 0; i < kSteps && content() > content_limit() && evict_one(); ++i) {
   }
   reclaim(garbage);
-  for (int i = 0; i < kSteps && used() > budget_ && free_something(garbage); ++i) {
-  }
+  int steps = 0;
+  while (steps < kSteps && used() > budget_ && free_something(garbage)) ++steps;
+  return steps == kSteps || content() > content_limit();
 }
 
 void Shard::set_budget(std::uint64_t bytes) {
@@ -388,7 +388,8 @@ void Shard::add_stats(StoreStats& stats) const {
   stats.entries += index_.size();
   stats.bytes += content();
   stats.mirror_bytes += mirrors_.charge();
-  stats.memory_bytes += used() - arena_->bytes() + arena_->resident_bytes();
+  stats.memory_bytes += used();
+  stats.returns += primaries_.returns();
   stats.evictions += evictions_;
   stats.expirations += expirations_;
   stats.rejected += rejected_;
@@ -415,8 +416,8 @@ void Shard::expire(TimePoint now, std::size_t most) {
 // Memory
 
 std::uint64_t Shard::used() const {
-  return sizeof(Shard) + arena_->bytes() + index_.bytes() + outside_bytes_ + primaries_.bytes() +
-         mirrors_.bytes() + wheel_.bytes() +
+  return sizeof(Shard) + arena_->resident_bytes() + index_.bytes() + outside_bytes_ +
+         primaries_.bytes() + mirrors_.bytes() + wheel_.bytes() +
          (retired_.capacity() + waiting_.capacity()) * sizeof(Retired);
 }
 
@@ -454,7 +455,8 @@ void Shard::evict_excess() {
 Handle Shard::take_slot(std::size_t bytes, Garbage& garbage) {
   for (;;) {
     if (const Handle handle = arena_->allocate(bytes)) return handle;
-    if (used() + arena_->page_bytes() <= budget_ + overshoot()) {
+    // A page that is added takes memory as its slots are taken.
+    if (used() + std::min(arena_->page_bytes(), Arena::kSystemPageBytes) <= budget_ + overshoot()) {
       if (!arena_->add_page(bytes)) return 0;
     } else if (!free_something(garbage)) {
       return 0;

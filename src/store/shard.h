@@ -60,7 +60,8 @@ class Shard {
   [[gnu::always_inline]] Item* find(std::uint64_t hash, std::string_view key) const {
     if (const Handle handle = index_.likely(low(hash))) [[likely]] {
       Item& item = items_[handle];
-      if (item.has_short_key(key)) [[likely]] return &item;
+      if (item.has_short_key(key)) [[likely]]
+        return &item;
     }
     return find_anywhere(hash, key);
   }
@@ -68,7 +69,8 @@ class Shard {
   bool of_present_tenure(const Item& item) const {
     if (tenure_ == nullptr) return true;
     const std::uint64_t epoch = epochs_[item.epoch].load(std::memory_order_relaxed);
-    if (epoch == tenure_->unbroken()) [[likely]] return true;
+    if (epoch == tenure_->unbroken()) [[likely]]
+      return true;
     return of_present_slot_tenure(item);
   }
   Version version_of(const Item& item) const {
@@ -96,8 +98,9 @@ class Shard {
   /// Drops the key's item if it is of no use any more.
   void drop_dead(std::uint64_t hash, std::string_view key, TimePoint now);
   void clear();
-  /// Gives back what is over, a bounded number of items. Also what every put does.
-  void maintain(TimePoint now);
+  /// Gives back what is over, a bounded number of items. Also what every put does. True: there is
+  /// more above the budget that can go now.
+  bool maintain(TimePoint now);
   /// From now on. What is too much leaves with the next puts and calls of maintain().
   void set_budget(std::uint64_t bytes);
   void add_stats(StoreStats& stats) const;

@@ -172,9 +172,15 @@ void Store::clear() {
   for (const auto& shard : shards_) shard->clear();
 }
 
-void Store::maintain(TimePoint now) {
+bool Store::give_back(TimePoint now) {
   share_budget();
-  for (const auto& shard : shards_) shard->maintain(now);
+  bool more = false;
+  for (const auto& shard : shards_) more = shard->maintain(now) || more;
+  return more;
+}
+
+void Store::maintain(TimePoint now) {
+  give_back(now);
   if (compressor_ != nullptr && compressor_->training_due()) compressor_->train();
 }
 

@@ -98,13 +98,15 @@ class Store {
     const std::uint64_t hash = hash_of(key);
     const Shard& shard = shard_of(hash);
     Item* const item = shard.find(hash, key);
-    if (item == nullptr || !shard.of_present_tenure(*item)) [[unlikely]] return {};
+    if (item == nullptr || !shard.of_present_tenure(*item)) [[unlikely]]
+      return {};
     return {&shard, item, hash};
   }
   /// What was found has been of use.
   [[gnu::always_inline]] void touch(const Found& found) const {
     found.item_->touch(kMaxUses);
-    if (advisor_->sampled(found.hash_)) [[unlikely]] advisor_->access(found.hash_, true);
+    if (advisor_->sampled(found.hash_)) [[unlikely]]
+      advisor_->access(found.hash_, true);
   }
   /// find() of each of the keys; the waits for memory overlap. Requires as many places as keys.
   void find_many(std::span<const std::string_view> keys, const Pin& pin,
@@ -130,8 +132,10 @@ class Store {
   void clear();
 
   /// Gives back what is over and what is above the budget: a bounded number of entries, of which
-  /// every put does some. And trains a dictionary if one is due, which may take a second. To be
-  /// called now and then by a thread that has time.
+  /// every put does some. To be called now and then by a thread that has time. True: there is more
+  /// above the budget.
+  bool give_back(TimePoint now);
+  /// The same; and trains a dictionary if one is due, which may take a second.
   void maintain(TimePoint now);
   /// A new budget, from now on. If it is less, the memory follows with the next puts and calls of
   /// maintain().

@@ -59,6 +59,7 @@ void Asks::join(KeyView key, Waiter waiter, TimePoint now, Actions& out) {
   ask.key = Key::copy_of(key);
   ask.latest = waiter.deadline;
   ask.living = 1;
+  key_bytes_ += key.bytes.size();
   const Key own_key = ask.key;
   const Handle handle = asks_.insert(std::move(ask));
   by_key_.emplace(own_key, handle);
@@ -119,8 +120,7 @@ void Asks::send(Handle handle, NodeId target, bool guest, TimePoint now, Actions
 }
 
 void Asks::load_here(Handle handle, Flights::Role role, TimePoint now, Actions& out) {
-  Ask ask = *asks_.take(handle);
-  by_key_.erase(ask.key);
+  Ask ask = take(handle);
   // Since these callers came, this node may have loaded the value in the owner's place for others.
   const auto entry = storage_.get(ask.key.view(), now);
   for (auto* waiting : {&ask.now_served, &ask.next_served}) {
@@ -317,7 +317,10 @@ void Asks::complete(Handle handle, const Result<Answer>& result, TimePoint now, 
 
 void Asks::next_generation(Handle handle, TimePoint now, Actions& out) {
   Ask& ask = *asks_.find(handle);
-  if (ask.living_next == 0) return erase(handle);
+  if (ask.living_next == 0) {
+    take(handle);
+    return;
+  }
   ask.now_served = std::exchange(ask.next_served, {});
   ask.living = std::exchange(ask.living_next, 0);
   ask.redirects = 0;
@@ -329,9 +332,14 @@ void Asks::next_generation(Handle handle, TimePoint now, Actions& out) {
   route(handle, now, out);
 }
 
-void Asks::erase(Handle handle) {
-  const Ask ask = *asks_.take(handle);
+Asks::Ask Asks::take(Handle handle) {
+  Ask ask = *asks_.take(handle);
   by_key_.erase(ask.key);
+  key_bytes_ -= ask.key.bytes.size();
+  asks_.release_if_idle();
+  release_if_idle(by_key_);
+  release_if_idle(by_request_);
+  return ask;
 }
 
 void Asks::mirror(const Ask& ask, const wire::peer::ValueReply& reply, TimePoint now) {
@@ -397,7 +405,7 @@ void Asks::stop(const Error& error, Actions& out) {
         }
       }
     }
-    erase(handle);
+    take(handle);
   }
 }
 

@@ -18,6 +18,7 @@
 #include "core/fetch/actions.h"
 #include "core/fetch/flights.h"
 #include "core/fetch/hedging.h"
+#include "core/fetch/idle_memory.h"
 #include "core/fetch/options.h"
 #include "core/fetch/retry_budget.h"
 #include "core/fetch/statistics.h"
@@ -60,6 +61,11 @@ class Asks {
   std::optional<TimePoint> next_deadline() const { return timers_.next(); }
 
   bool idle() const { return asks_.empty(); }
+  /// About, of memory, without the waiters.
+  std::size_t memory_bytes() const {
+    return asks_.memory_bytes() + memory_of(by_key_) + memory_of(by_request_) +
+           timers_.memory_bytes() + asks_.size() * kBytesEach + key_bytes_;
+  }
   /// Whom the ask waits for, for error messages. Empty: nobody just now.
   std::optional<NodeId> target_of(std::uint64_t subject) const;
 
@@ -101,6 +107,9 @@ class Asks {
     RequestId request;
   };
 
+  /// Elsewhere: its key's and its waiters' memory beside their bytes.
+  static constexpr std::size_t kBytesEach = 2 * 48;
+
   /// The ask whose present request, or hedge, is `request` to `from`.
   struct Match {
     Handle handle = 0;
@@ -122,7 +131,7 @@ class Asks {
   void end_hedge(Ask& ask, bool cancel, Actions& out);
   void complete(Handle handle, const Result<Answer>& result, TimePoint now, Actions& out);
   void next_generation(Handle handle, TimePoint now, Actions& out);
-  void erase(Handle handle);
+  Ask take(Handle handle);
 
   void plan_hedge(Handle handle, const Ask& ask, TimePoint now);
   void hedge(Handle handle, TimePoint now, Actions& out);
@@ -141,6 +150,7 @@ class Asks {
   Slab<Ask> asks_;
   absl::flat_hash_map<Key, Handle, KeyHash, KeyEqual> by_key_;
   absl::flat_hash_map<RequestId, Handle> by_request_;
+  std::size_t key_bytes_ = 0;
   DeadlineQueue<Timer> timers_;
   Hedging hedging_;
   RetryBudget retries_;

@@ -59,6 +59,10 @@ class Fetch {
   std::optional<TimePoint> next_deadline() const;
 
   bool idle() const { return asks_.idle() && flights_.idle(); }
+  /// About, of memory, of all requests under way.
+  std::size_t memory_bytes() const {
+    return waiters_.memory_bytes() + asks_.memory_bytes() + flights_.memory_bytes();
+  }
   const Statistics& statistics() const { return statistics_; }
 
  private:

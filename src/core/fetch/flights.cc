@@ -88,6 +88,7 @@ Flights::Handle Flights::begin(KeyView key, Role role, Priority priority, TimePo
   flight.key = Key::copy_of(key);
   flight.role = role;
   flight.priority = priority;
+  key_bytes_ += bytes_of_keys(flight);
   const Key key_handle = flight.key;
   const Handle handle = flights_.insert(std::move(flight));
   by_key_.emplace(key_handle, handle);
@@ -133,11 +134,15 @@ void Flights::start(Handle handle, Flight& flight, TimePoint now, Actions& out) 
 
 Flights::Flight Flights::retire(Handle handle) {
   Flight flight = *flights_.take(handle);
+  key_bytes_ -= bytes_of_keys(flight);
   by_key_.erase(flight.key);
+  flights_.release_if_idle();
+  release_if_idle(by_key_);
   if (flight.loading) {
     by_load_.erase(flight.load);
     if (flight.priority == Priority::last_resort) --last_resorts_running_;
     deadlines_.compact(by_load_.size(), [this](LoadId load) { return by_load_.contains(load); });
+    release_if_idle(by_load_);
   } else {
     --queued_;
   }

@@ -16,6 +16,7 @@
 #include "core/fetch/actions.h"
 #include "core/fetch/answers.h"
 #include "core/fetch/hold_off.h"
+#include "core/fetch/idle_memory.h"
 #include "core/fetch/limiter.h"
 #include "core/fetch/load_queue.h"
 #include "core/fetch/options.h"
@@ -60,6 +61,11 @@ class Flights {
   std::optional<TimePoint> next_deadline() const { return deadlines_.next(); }
 
   bool idle() const { return flights_.empty(); }
+  /// About, of memory, without the waiters.
+  std::size_t memory_bytes() const {
+    return flights_.memory_bytes() + memory_of(by_key_) + memory_of(by_load_) +
+           deadlines_.memory_bytes() + flights_.size() * kBytesEach + key_bytes_;
+  }
   /// Share of the allowed loads that run or wait: 0 none, 255 all or more.
   std::uint8_t load_hint() const;
 
@@ -76,6 +82,12 @@ class Flights {
     /// Of `waiters`, those who still wait.
     std::size_t living = 0;
   };
+
+  /// Elsewhere: its place in the queue, its key's and its waiters' memory beside their bytes, and
+  /// the loader's request.
+  static constexpr std::size_t kBytesEach = 16 + 2 * 48 + 160;
+  /// The flight's own, and the loader's.
+  static std::size_t bytes_of_keys(const Flight& flight) { return 2 * flight.key.bytes.size(); }
 
   Handle begin(KeyView key, Role role, Priority priority, TimePoint now);
   void add_waiter(Handle handle, Flight& flight, Waiter waiter);
@@ -118,6 +130,7 @@ class Flights {
   DeadlineQueue<LoadId> deadlines_;
   LoadQueue queue_;
   std::size_t queued_ = 0;
+  std::size_t key_bytes_ = 0;
   std::size_t last_resorts_running_ = 0;
   Limiter limiter_;
   HoldOff hold_off_;

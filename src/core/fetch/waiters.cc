@@ -25,6 +25,9 @@ std::optional<Waiter> Waiters::take(Handle handle) {
     withdrawable_.erase(waiter->ticket);
   }
   deadlines_.compact(slab_.size(), [this](Handle h) { return slab_.find(h) != nullptr; });
+  slab_.release_if_idle();
+  release_if_idle(withdrawable_);
+  release_if_idle(remote_);
   return waiter;
 }
 

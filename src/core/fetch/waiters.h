@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/slab.h"
 #include "core/fetch/actions.h"
+#include "core/fetch/idle_memory.h"
 #include "wire/peer/message.h"
 
 namespace kith::fetch {
@@ -69,6 +70,11 @@ class Waiters {
   std::optional<TimePoint> next_deadline() const { return deadlines_.next(); }
 
   std::size_t size() const { return slab_.size(); }
+  /// About, of memory, with what their drivers keep of the requests of this node's users.
+  std::size_t memory_bytes() const {
+    return slab_.memory_bytes() + deadlines_.memory_bytes() + memory_of(withdrawable_) +
+           memory_of(remote_) + size() * kBytesEach;
+  }
   template <class Fn>
   void for_each(Fn fn) {
     slab_.for_each(fn);
@@ -76,6 +82,8 @@ class Waiters {
 
  private:
   using Remote = std::pair<NodeId, wire::peer::RequestId>;
+  /// Elsewhere: its place at the flight, and a request with a callback.
+  static constexpr std::size_t kBytesEach = 16 + 320;
 
   Slab<Waiter> slab_;
   DeadlineQueue<Handle> deadlines_;

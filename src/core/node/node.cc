@@ -240,6 +240,12 @@ bool Node::idle() const {
   return true;
 }
 
+std::size_t Node::request_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& cache : caches_) bytes += cache->fetch().memory_bytes();
+  return bytes;
+}
+
 void Node::apply(const std::vector<membership::LivenessEvent>& events, TimePoint now,
                  fetch::Actions& out) {
   using Kind = membership::LivenessEvent::Kind;

@@ -109,6 +109,8 @@ class Node final : private fetch::Neighbours {
   membership::Reachability reachability(NodeId node) const { return liveness_.state(node); }
   /// Nothing is under way: no load, no request.
   bool idle() const;
+  /// About, of memory, of all requests under way.
+  std::size_t request_bytes() const;
   /// Requests under way to `node`; its link must stay while there are any.
   std::size_t requests_to(NodeId node) const { return liveness_.expecting(node); }
   /// Requests under way to all other nodes together.

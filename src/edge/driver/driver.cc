@@ -69,6 +69,7 @@ class LoopDriver final : public Driver, private Acceptor::Listener {
   std::shared_ptr<const placement::View> view() const override { return view_.load(); }
   const Tenure& tenure() const override { return tenure_; }
   membership::Reachability reachability(NodeId node) const override;
+  Memory memory() const override;
   void stop(Duration grace) override;
 
  private:
@@ -112,9 +113,9 @@ LoopDriver::LoopDriver(const DriverOptions& options, std::string name,
       view_(placement::View::build({placement::Member{self_.name}})),
       acceptor_(std::move(acceptor)) {
   for (std::size_t i = 0; i < loops.size(); ++i) {
-    workers_.push_back(std::make_unique<Worker>(std::move(loops[i]), self_,
-                                                static_cast<std::uint8_t>(i),
-                                                mix64(options.seed + i), tenure_, runner, log_));
+    workers_.push_back(std::make_unique<Worker>(
+        std::move(loops[i]), self_, static_cast<std::uint8_t>(i), mix64(options.seed + i), tenure_,
+        runner, log_, MemoryWatch{options.memory_step, options.on_memory_taken}));
   }
   MutexLock lock(&control_);
   change_tenure(*view_.load());
@@ -220,6 +221,15 @@ membership::Reachability LoopDriver::reachability(NodeId node) const {
     if (state == Reachability::connecting) worst = state;
   }
   return worst;
+}
+
+Driver::Memory LoopDriver::memory() const {
+  Memory memory;
+  for (const auto& worker : workers_) {
+    memory.request_bytes += worker->request_bytes();
+    memory.buffer_bytes += worker->buffer_bytes();
+  }
+  return memory;
 }
 
 void LoopDriver::stop(Duration grace) {

@@ -66,6 +66,10 @@ struct DriverOptions {
   /// Loop threads, each with its own core::Node for an equal range of slots.
   int loops = 1;
   std::function<void(Severity, std::string_view)> log = {};
+  /// Called on a loop thread when requests or connections of a loop have taken `memory_step` bytes
+  /// more. Must not block.
+  std::function<void()> on_memory_taken = {};
+  std::size_t memory_step = static_cast<std::size_t>(-1);
 };
 
 /// Drives the core in the real world: threads, clock, sockets, timers. All calls are thread-safe.
@@ -111,6 +115,13 @@ class Driver {
   virtual std::shared_ptr<const placement::View> view() const = 0;
   /// How this node sees another: the worst of its loops' opinions.
   virtual membership::Reachability reachability(NodeId node) const = 0;
+
+  /// What requests under way and connections take of memory, in bytes.
+  struct Memory {
+    std::size_t request_bytes = 0;
+    std::size_t buffer_bytes = 0;
+  };
+  virtual Memory memory() const = 0;
 
   /// Refuses new requests, waits up to `grace` for those under way, cancels the rest, closes
   /// everything and joins the threads. Idempotent. Not from a loop thread.

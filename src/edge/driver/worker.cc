@@ -26,6 +26,14 @@ fetch::Ticket ticket_of(const Call& call) {
   return fetch::Ticket{reinterpret_cast<std::uintptr_t>(&call)};
 }
 
+/// clear() for vectors that are used again, unless they are unusually large.
+template <class T>
+void forget(std::vector<T>& items) {
+  constexpr std::size_t kKeptItems = 256;
+  items.clear();
+  if (items.capacity() > kKeptItems) items.shrink_to_fit();
+}
+
 void cancel(Call& call) { call.done(fail(ErrorCode::cancelled, "the node is stopping")); }
 
 }  // namespace
@@ -69,10 +77,12 @@ class Worker::Caller final : public Connection::Listener {
 };
 
 Worker::Worker(std::unique_ptr<Loop> loop, const Identity& self, std::uint8_t slice,
-               std::uint64_t seed, const Tenure& tenure, LoadRunner& runner, Log& log)
+               std::uint64_t seed, const Tenure& tenure, LoadRunner& runner, Log& log,
+               MemoryWatch watch)
     : self_(self),
       runner_(runner),
       log_(log),
+      memory_watch_(std::move(watch)),
       loop_(std::move(loop)),
       core_({.name = self.name, .boot = self.boot, .seed = seed, .slice = slice}, tenure, marks_),
       home_{loop_->context(), self_, flush_queue_, slice},
@@ -101,7 +111,11 @@ void Worker::withdraw(std::shared_ptr<Call> call) { add_task(Withdrawal{std::mov
 void Worker::refresh(CacheId cache, Key key) { add_task(Refresh{cache, std::move(key)}); }
 
 void Worker::loaded(fetch::LoadId load, fetch::LoadOutcome outcome) {
-  add_task(Loaded{load, std::move(outcome)});
+  Loaded loaded{load, std::move(outcome), MemoryCharge(loaded_bytes_)};
+  if (const auto* value = std::get_if<fetch::LoadedValue>(&loaded.outcome)) {
+    loaded.charge.set(value->value.retained_bytes());
+  }
+  add_task(std::move(loaded));
 }
 
 void Worker::add_task(Task task) {
@@ -133,6 +147,7 @@ void Worker::end_of_turn() {
   if (!leaving_.empty()) let_go_of_leavers();
   if (std::exchange(loads_changed_, false)) runner_.end_of_turn();
   if (std::exchange(reachability_changed_, false)) publish_reachability();
+  publish_memory();
   if (when_idle_ && core_.idle()) std::exchange(when_idle_, nullptr)();
 
   // From callbacks on this thread, which wake nobody, and more than the rounds took in.
@@ -159,7 +174,7 @@ bool Worker::take_in() {
   for (Task& task : taken_) {
     std::visit([this](auto& specific) { this->perform(specific); }, task);
   }
-  taken_.clear();
+  forget(taken_);
   return any_call || any_task;
 }
 
@@ -217,6 +232,15 @@ void Worker::let_go_of_leavers() {
   });
 }
 
+void Worker::publish_memory() {
+  request_bytes_.store(core_.request_bytes(), std::memory_order_relaxed);
+  const std::size_t bytes = request_bytes() + buffer_bytes();
+  if (bytes < bytes_known_) bytes_known_ = bytes;
+  if (bytes - bytes_known_ < memory_watch_.step) return;
+  bytes_known_ = bytes;
+  memory_watch_.on_taken();
+}
+
 void Worker::publish_reachability() {
   std::map<NodeId, membership::Reachability> next;
   for (const NodeId node : core_.view()->nodes()) next.emplace(node, core_.reachability(node));
@@ -232,7 +256,7 @@ void Worker::feed(Input&& input) {
   for (fetch::Action& action : actions_) {
     std::visit([this](auto& specific) { this->execute(specific); }, action);
   }
-  actions_.clear();
+  forget(actions_);
 }
 
 void Worker::execute(fetch::Send& send) {

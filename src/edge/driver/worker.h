@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "base/ids.h"
 #include "base/key.h"
 #include "base/mark.h"
+#include "base/memory_charge.h"
 #include "base/mutex.h"
 #include "base/slab.h"
 #include "core/fetch/actions.h"
@@ -37,13 +39,19 @@
 
 namespace kith::edge {
 
+/// Who wants to hear when a loop's requests and connections have taken so much more memory.
+struct MemoryWatch {
+  std::size_t step = static_cast<std::size_t>(-1);
+  std::function<void()> on_taken;
+};
+
 /// One loop of the driver: a core::Node for one slice of the slots, its connections, and what
 /// executes its actions. Where nothing else is said: loop thread only.
 class Worker final : private Loop::Owner, private PeerLinks::Listener {
  public:
   /// The references must outlive it.
   Worker(std::unique_ptr<Loop> loop, const Identity& self, std::uint8_t slice, std::uint64_t seed,
-         const Tenure& tenure, LoadRunner& runner, Log& log);
+         const Tenure& tenure, LoadRunner& runner, Log& log, MemoryWatch watch);
   ~Worker() override;
 
   /// Thread-safe, as far as the loop is.
@@ -60,6 +68,15 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   void refresh(CacheId cache, Key key);
   void loaded(fetch::LoadId load, fetch::LoadOutcome outcome);
   membership::Reachability reachability(NodeId node) const;
+  /// Of memory: requests under way, as of the last turn, with what loaders answered.
+  std::size_t request_bytes() const {
+    return request_bytes_.load(std::memory_order_relaxed) +
+           loaded_bytes_.load(std::memory_order_relaxed);
+  }
+  /// Of memory: the connections'.
+  std::size_t buffer_bytes() const {
+    return flush_queue_.buffer_bytes().load(std::memory_order_relaxed);
+  }
 
   // On the loop's thread, or before or after it runs.
   const fetch::Statistics* open_cache(const std::string& name, const fetch::Options& options,
@@ -89,6 +106,8 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   struct Loaded {
     fetch::LoadId load;
     fetch::LoadOutcome outcome;
+    /// For the time that it waits for the loop.
+    MemoryCharge charge;
   };
   using Task = std::variant<Withdrawal, Refresh, Loaded>;
 
@@ -104,6 +123,7 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   void give_up_overflowed();
   void let_go_of_leavers();
   void publish_reachability();
+  void publish_memory();
   void end_if_done();
 
   /// Gives the core an input, as a call of input(core, now, actions), and executes what it answers.
@@ -128,9 +148,12 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   const Identity& self_;
   LoadRunner& runner_;
   Log& log_;
+  const MemoryWatch memory_watch_;
 
   // From other threads.
   Inbox inbox_;
+  std::atomic<std::size_t> request_bytes_{0};
+  MemoryCharge::Total loaded_bytes_{0};
   Mutex tasks_mutex_;
   /// There are tasks; changed under the lock. Relaxed: whoever adds one wakes the loop, and that
   /// orders it, or is the loop.
@@ -161,6 +184,8 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   bool loads_changed_ = false;
   absl::AnyInvocable<void()> when_idle_;
   std::optional<TimePoint> finish_by_;
+  /// What memory_watch_ knows of.
+  std::size_t bytes_known_ = 0;
 };
 
 }  // namespace kith::edge

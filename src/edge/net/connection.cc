@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/memory_charge.h"
 #include "edge/net/frame_reader.h"
 #include "edge/net/frame_writer.h"
 #include "edge/net/in_words.h"
@@ -86,6 +87,7 @@ struct Connection::Impl final : FlushQueue::Item, std::enable_shared_from_this<I
   void flush() override;
   void write_all();
   void resume_receiving();
+  void measure();
   void close();
   void fail(std::string_view why);
 
@@ -93,6 +95,8 @@ struct Connection::Impl final : FlushQueue::Item, std::enable_shared_from_this<I
   const Limits limits;
   Listener& listener;
   FlushQueue& queue;
+  /// Of the buffers. Nothing once it is closed: the queue may be gone then.
+  MemoryCharge charge{queue.buffer_bytes()};
   FrameReader reader;
   /// Decoded messages, which borrow the reader's memory. From `delivered` on they are to be handed
   /// on.
@@ -126,6 +130,7 @@ Connection::Connection(asio::io_context& context, SocketHandle socket, const Lim
   if (!error) configure(socket.release());
   if (!error) impl_->socket.non_blocking(true, error);
   impl_->receive();
+  impl_->measure();
 }
 
 Connection::~Connection() { impl_->close(); }
@@ -149,6 +154,7 @@ SocketHandle Connection::detach() {
   Impl& impl = *impl_;
   if (impl.closed) return SocketHandle();
   impl.closed = true;
+  impl.charge.set(0);
   error_code error;
   const int descriptor = impl.socket.release(error);
   if (error) return SocketHandle();
@@ -240,6 +246,13 @@ void Connection::Impl::flush() {
     receive_after_flush = false;
     receive();
   }
+  measure();
+}
+
+void Connection::Impl::measure() {
+  if (closed) return;
+  charge.set(reader.memory_bytes() + writer.memory_bytes() +
+             messages.capacity() * sizeof(wire::peer::Message));
 }
 
 void Connection::Impl::write_all() {
@@ -265,6 +278,7 @@ void Connection::Impl::write_all() {
         if (self->closed) return;
         if (failed) return self->fail(in_words(failed));
         self->write_all();
+        self->measure();
       });
       break;
     }
@@ -281,6 +295,7 @@ void Connection::Impl::resume_receiving() {
 void Connection::Impl::close() {
   if (closed) return;
   closed = true;
+  charge.set(0);
   error_code ignored;
   socket.close(ignored);
 }

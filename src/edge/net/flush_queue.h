@@ -6,9 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory_charge.h"
+
 namespace kith::edge {
 
-/// The connections of a loop that have something to send at the end of its turn. Loop thread only.
+/// The connections of a loop that have something to send at the end of its turn, and what memory
+/// all of them have. Loop thread only.
 class FlushQueue {
  public:
   class Item {
@@ -18,6 +21,10 @@ class FlushQueue {
   };
 
   void add(std::shared_ptr<Item> item) { items_.push_back(std::move(item)); }
+
+  /// Of the buffers of all connections of the loop. Readable from any thread.
+  MemoryCharge::Total& buffer_bytes() { return buffer_bytes_; }
+  const MemoryCharge::Total& buffer_bytes() const { return buffer_bytes_; }
 
   /// Flushes each, those added meanwhile too.
   void flush() {
@@ -31,6 +38,7 @@ class FlushQueue {
 
  private:
   std::vector<std::shared_ptr<Item>> items_;
+  MemoryCharge::Total buffer_bytes_{0};
 };
 
 }  // namespace kith::edge

@@ -55,6 +55,11 @@ class FrameReader {
   /// Whether bytes were received that no frame was made of yet.
   bool has_partial_frame() const { return begin_ != end_ || direct_ != nullptr; }
 
+  /// Of memory for what is received next. What frames share beside it is theirs.
+  std::size_t memory_bytes() const {
+    return (memory_ == nullptr ? 0 : kChunkBytes) + direct_body_.size();
+  }
+
   static constexpr std::size_t kChunkBytes = 64 * 1024;
   /// Longest body that is completed within a chunk although it has to be copied to the next one.
   static constexpr std::size_t kLongestMoved = 32 * 1024;

@@ -26,6 +26,10 @@ class FrameWriter {
 
   /// Bytes added and not yet sent.
   std::size_t unsent_bytes() const { return unsent_; }
+  /// Of memory, with the values that are not sent yet.
+  std::size_t memory_bytes() const {
+    return batch_.capacity() + payloads_.capacity() * sizeof(Payload) + unsent_;
+  }
   /// Fills `parts` with the bytes to be sent next, in order; returns how many it used. They are
   /// valid until the next call of add() or sent().
   std::size_t gather(std::span<Bytes> parts) const;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <span>
 
-#include "store/compression/memory_charge.h"
+#include "base/memory_charge.h"
 
 namespace kith::store {
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/memory_charge.h"
 #include "base/snapshot.h"
 #include "base/striped_counter.h"
 #include "store/compression/codec.h"
 #include "store/compression/idle_pool.h"
-#include "store/compression/memory_charge.h"
 #include "store/compression/trainer.h"
 #include "store/compression/training_plan.h"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "base/memory_charge.h"
 #include "base/mutex.h"
-#include "store/compression/memory_charge.h"
 
 namespace kith::store {
 

@@ -81,6 +81,8 @@ class Eviction {
     return cache_.count(QueueId::small) + cache_.count(QueueId::main) +
            cache_.count(QueueId::doomed);
   }
+  /// How many came that had to leave not long ago.
+  std::uint64_t returns() const { return cache_.returns; }
   /// Memory beside the items.
   std::size_t bytes() const { return cache_.ghosts.bytes(); }
 
@@ -97,6 +99,7 @@ class Eviction {
     Ghosts ghosts{};
     Handle newest_ = 0;
     unsigned refills = 0;
+    std::uint64_t returns = 0;
     bool full = false;
 
     const Settings& settings() const { return *settings_; }
@@ -120,7 +123,11 @@ class Eviction {
       items[handle].uses.store(uses, std::memory_order_relaxed);
     }
     void remember(Handle handle) { ghosts.add(items.hash(items[handle])); }
-    bool recall(Handle handle) { return ghosts.take(items.hash(items[handle])); }
+    bool recall(Handle handle) {
+      const bool was_there = ghosts.take(items.hash(items[handle]));
+      if (was_there) ++returns;
+      return was_there;
+    }
     Handle newest() const { return newest_; }
     void set_newest(Handle handle) { newest_ = handle; }
     unsigned next_refill() { return ++refills; }

@@ -14,7 +14,6 @@
 namespace kith::store {
 namespace {
 
-constexpr std::size_t kSystemPageBytes = 4096;
 constexpr std::uintptr_t kHugePageBytes = 2u << 20;
 
 constexpr std::size_t round_up(std::size_t bytes, std::size_t unit) {

@@ -43,6 +43,8 @@ class Arena final : public Lender {
  public:
   /// How many slots a page has at least, and so how much of it may go unused.
   static constexpr std::size_t kMinSlots = 8;
+  /// In which the system gives out memory.
+  static constexpr std::size_t kSystemPageBytes = 4096;
 
   struct Abandon {
     void operator()(Arena* arena) const { arena->abandon(); }

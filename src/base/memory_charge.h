@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace kith::store {
+namespace kith {
 
 /// What one resource adds to a total of bytes, until it is destroyed. Different charges of one
 /// total may be changed at once; one charge is as thread-safe as an int.
@@ -32,4 +32,4 @@ class MemoryCharge {
   std::size_t bytes_ = 0;
 };
 
-}  // namespace kith::store
+}  // namespace kith

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KITH_TEST_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KITH_TEST_SANITIZED 1
+#endif
+
+// For tests that compare what kith reports with what the process has.
+namespace kith::testing {
+
+/// Whether a sanitizer takes memory of its own.
+constexpr bool sanitized() {
+#ifdef KITH_TEST_SANITIZED
+  return true;
+#else
+  return false;
+#endif
+}
+
+/// Memory that the process has, without what the C library keeps for later.
+inline std::int64_t resident_bytes() {
+  ::malloc_trim(0);
+  std::int64_t all = 0;
+  std::int64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> all >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
+/// For printing.
+inline double mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+/// Once, or for as many seconds as KITH_SOAK_SECONDS says.
+class SoakRounds {
+ public:
+  /// Whether to go on; true the first time.
+  bool more() { return first_round() || std::chrono::steady_clock::now() - start_ < seconds(); }
+
+ private:
+  bool first_round() { return rounds_++ == 0; }
+  static std::chrono::seconds seconds() {
+    const char* const text = std::getenv("KITH_SOAK_SECONDS");
+    return std::chrono::seconds(text == nullptr ? 0 : std::strtol(text, nullptr, 10));
+  }
+
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  int rounds_ = 0;
+};
+
+}  // namespace kith::testing
