@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/schedule_point.h"
 
 namespace kith::store {
 namespace {
@@ -61,6 +62,7 @@ void Arena::abandon() {
   count_holds([begin](const Lent& lent) {
     return reinterpret_cast<std::uintptr_t>(&lent) - begin < kSpanBytes;
   });
+  schedule::point("abandon: has counted");
   bool unused = false;
   {
     MutexLock lock(&returned_mutex_);
@@ -70,6 +72,7 @@ void Arena::abandon() {
     for_each_taken([this](Handle handle) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       auto* const slot = static_cast<SlotHead*>(at(handle));
       if (slot->state == SlotHead::kGivenUp) return;
+      schedule::point("abandon: gives a slot up");
       if (slot->lent.references.fetch_sub(1, std::memory_order_acq_rel) > 1) ++still_lent_;
     });
     abandoned_ = true;
@@ -104,6 +107,7 @@ void Arena::collect() {
     std::swap(returned, returned_);
     any_returned_.store(false, std::memory_order_relaxed);
   }
+  schedule::point("collect: has a list");
   while (returned != 0) {
     const Handle next = static_cast<SlotHead*>(at(returned))->next_returned;
     free(returned);
@@ -114,6 +118,7 @@ void Arena::collect() {
 bool Arena::give_up(Handle handle) {
   auto* const slot = static_cast<SlotHead*>(at(handle));
   slot->state = SlotHead::kGivenUp;
+  schedule::point("give_up: marked");
   // Acquire: the reads of all who had references happen before the slot is written anew. Nobody can
   // come to have one who has none: ours is the last, or a value's is.
   if (slot->lent.references.load(std::memory_order_acquire) == 1) {
@@ -124,6 +129,7 @@ bool Arena::give_up(Handle handle) {
     MutexLock lock(&returned_mutex_);
     ++lent_out_;
   }
+  schedule::point("give_up: lent out");
   release(slot->lent);
   return false;
 }
@@ -177,6 +183,7 @@ void Arena::free(Handle handle) {
   auto* const slot = static_cast<SlotHead*>(at(handle));
   const auto offset =
       static_cast<std::size_t>(reinterpret_cast<std::byte*>(slot) - page_address(page));
+  schedule::spoil(slot + 1, slot_bytes - sizeof(SlotHead));
   slot->lent.references.store(0, std::memory_order_relaxed);
   slot->next_free = to.first_free;
   to.first_free = static_cast<std::uint16_t>(offset / slot_bytes + 1);
