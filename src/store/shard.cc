@@ -462,7 +462,7 @@ void Shard::evict_excess() {
 Handle Shard::take_slot(std::size_t bytes, Garbage& garbage) {
   for (;;) {
     if (const Handle handle = arena_->allocate(bytes)) return handle;
-    if (used() + arena_->page_bytes() <= budget_ + overshoot()) {
+    if (arena_->spare_bytes() > 0 || used() + arena_->page_bytes() <= budget_ + overshoot()) {
       if (!arena_->add_page(bytes)) return 0;
     } else if (!free_something(garbage)) {
       return 0;

@@ -197,20 +197,22 @@ void Arena::free(Handle handle) {
 }
 
 bool Arena::add_page(std::size_t bytes) {
-  std::int64_t page = empty_pages_;
-  if (empty_pages_ != kNoPage) {
-    empty_pages_ = info(page).next;
+  std::int64_t page = 0;
+  if (spares_ != kNoPage) {
+    page = spares_;
+    remove(spares_, page);
+    --spare_pages_;
+    --resident_pages_;
+  } else if (empty_pages_ != kNoPage) {
+    page = empty_pages_;
+    remove(empty_pages_, page);
   } else if (fresh_page_ < max_pages_) {
     page = fresh_page();
   } else {
     return false;
   }
   Page& added = info(page);
-  if (added.resident) {
-    --spare_pages_;
-  } else {
-    ++resident_pages_;
-  }
+  ++resident_pages_;
   const auto size_class = static_cast<std::uint16_t>(class_of(bytes));
   const std::uint8_t touched = added.touched;
   added = Page();
@@ -256,17 +258,32 @@ void Arena::drop_page(std::int64_t page) {
     free_slot_bytes_ -= slots * class_bytes(dropped.size_class);
   }
   dropped.state = PageState::empty;
-  if (spare_pages_ < kSparePages || page_bytes_ < kSystemPageBytes) {
-    ++spare_pages_;
-  } else {
-    ::madvise(page_address(page), page_bytes_, MADV_DONTNEED);
-    dropped.resident = false;
-    touched_ -= dropped.touched;
-    dropped.touched = 0;
-    --resident_pages_;
+  push(spares_, page);
+  ++spare_pages_;
+  if (spare_pages_ > kSparePages) release_system_page(page);
+}
+
+/// Gives back the memory of an empty page, or, of pages smaller than the system's, that of all
+/// which share one: if they are all empty.
+void Arena::release_system_page(std::int64_t page) {
+  const auto count =
+      static_cast<std::int64_t>(std::max<std::size_t>(kSystemPageBytes >> page_shift_, 1));
+  const std::int64_t first = page / count * count;
+  for (std::int64_t i = first; i < first + count; ++i) {
+    if (info(i).state != PageState::empty) return;
   }
-  dropped.next = empty_pages_;
-  empty_pages_ = static_cast<std::uint32_t>(page);
+  ::madvise(page_address(first), static_cast<std::size_t>(count) << page_shift_, MADV_DONTNEED);
+  for (std::int64_t i = first; i < first + count; ++i) {
+    Page& released = info(i);
+    if (!released.resident) continue;
+    released.resident = false;
+    touched_ -= released.touched;
+    released.touched = 0;
+    --resident_pages_;
+    --spare_pages_;
+    remove(spares_, i);
+    push(empty_pages_, i);
+  }
 }
 
 bool Arena::in_use(Handle handle) const {
@@ -346,20 +363,24 @@ std::int64_t Arena::page_of(Handle handle) const {
 }
 
 void Arena::link(std::int64_t page) {
-  Page& added = info(page);
-  Class& size = classes_[added.size_class];
-  added.state = PageState::partial;
-  added.previous = kNoPage;
-  added.next = size.partial;
-  if (size.partial != kNoPage) info(size.partial).previous = static_cast<std::uint32_t>(page);
-  size.partial = static_cast<std::uint32_t>(page);
+  info(page).state = PageState::partial;
+  push(classes_[info(page).size_class].partial, page);
 }
 
-void Arena::unlink(std::int64_t page) {
+void Arena::unlink(std::int64_t page) { remove(classes_[info(page).size_class].partial, page); }
+
+void Arena::push(std::uint32_t& list, std::int64_t page) {
+  Page& added = info(page);
+  added.previous = kNoPage;
+  added.next = list;
+  if (list != kNoPage) info(list).previous = static_cast<std::uint32_t>(page);
+  list = static_cast<std::uint32_t>(page);
+}
+
+void Arena::remove(std::uint32_t& list, std::int64_t page) {
   const Page& removed = info(page);
   if (removed.next != kNoPage) info(removed.next).previous = removed.previous;
-  (removed.previous == kNoPage ? classes_[removed.size_class].partial
-                               : info(removed.previous).next) = removed.next;
+  (removed.previous == kNoPage ? list : info(removed.previous).next) = removed.next;
 }
 
 }  // namespace kith::store
