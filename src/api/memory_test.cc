@@ -28,8 +28,8 @@ using testing::resident_bytes;
 using testing::SoakRounds;
 
 constexpr std::uint64_t kBudget = 128_MiB;
-/// Beside the node's budget: stacks of its threads, what their allocator cannot join again, what gtest takes, the
-/// the answers that the test itself holds for a moment.
+/// Beside the node's budget: stacks of its threads, what the allocator's arenas for them keep, what
+/// gtest takes, the answers that the test itself holds for a moment.
 constexpr std::int64_t kElsewhere = static_cast<std::int64_t>(13_MiB);
 constexpr double kAbove = 0.05;
 constexpr int kParallel = 10'000;

@@ -65,12 +65,17 @@ ThreadRecord& take_record() {
   return *mine;
 }
 
-std::uint64_t retire() { return g_epoch.fetch_add(1, std::memory_order_acq_rel); }
+std::uint64_t retire() {
+  schedule::point("retire");
+  return g_epoch.fetch_add(1, std::memory_order_acq_rel);
+}
 
 bool all_left(std::uint64_t epoch) {
+  schedule::point("all_left: before the fence");
   fence_all_threads();
   bool all = true;
   for_each_record([&](const ThreadRecord& record) {
+    schedule::point("all_left: looks");
     const std::uint64_t pinned = record.pinned.load(std::memory_order_acquire);
     all = all && (pinned == 0 || pinned > epoch);
   });

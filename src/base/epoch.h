@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/schedule_point.h"
+
 namespace kith {
 
 /// Epoch-based reclamation (Fraser 2004) for all of the process: who reads shared memory without a
@@ -86,11 +88,15 @@ class Pin {
     if (!outermost_) return;
     // Acquire: pairs with retire(): who sees an epoch does not find what was taken out before it.
     // Release: who reads it knows what the thread did in its pins before.
-    record_.pinned.store(epoch::g_epoch.load(std::memory_order_acquire), std::memory_order_release);
+    const std::uint64_t present = epoch::g_epoch.load(std::memory_order_acquire);
+    schedule::point("pin: has read the epoch");
+    record_.pinned.store(present, std::memory_order_release);
     if (epoch::g_pins_need_fence.load(std::memory_order_relaxed)) epoch::full_fence();
     std::atomic_signal_fence(std::memory_order_seq_cst);
+    schedule::point("pin: begun");
   }
   ~Pin() {
+    schedule::point("pin: ends");
     if (outermost_) record_.pinned.store(0, std::memory_order_release);
   }
   Pin(const Pin&) = delete;

@@ -35,6 +35,7 @@ Value lend_otherwise(Lent& lent, std::string_view bytes, const Pin& pin) {
     // As in lend().
     auto& cell = record.holds[record.next_hold++ % epoch::ThreadRecord::kHolds];
     if (cell.load(std::memory_order_acquire) != 0) continue;
+    schedule::point("lend: has a cell");
     cell.store(address_of(lent), std::memory_order_relaxed);
     return Value::lent(reinterpret_cast<Owner>(&cell) | kHeld, bytes);
   }
@@ -45,6 +46,7 @@ Value lend_otherwise(Lent& lent, std::string_view bytes, const Pin& pin) {
 void release(Lent& lent) noexcept {
   // As for any reference count: all reads happen before the memory is given back.
   if (lent.references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    schedule::point("release: was the last");
     Lender::of(lent).take_back(lent);
   }
 }
@@ -55,11 +57,15 @@ Owner share_lent(Owner owner) noexcept {
   if ((owner & kHeld) != 0) {
     // Whose value is being copied, so the cell stays as it is, but that it may come to count.
     owner = reinterpret_cast<std::atomic<Owner>*>(owner & ~kHeld)->load(std::memory_order_acquire);
+    schedule::point("share: has read the cell");
   }
   return count_one(lent_of(owner), kMostCopies) ? address_of(lent_of(owner)) | kCounted : 0;
 }
 
-void give_back_counted(Owner owner) noexcept { release(lent_of(owner)); }
+void give_back_counted(Owner owner) noexcept {
+  schedule::point("value: gives its count up");
+  release(lent_of(owner));
+}
 
 }  // namespace detail
 }  // namespace kith

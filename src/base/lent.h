@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/epoch.h"
+#include "base/schedule_point.h"
 
 namespace kith {
 
@@ -50,6 +51,7 @@ inline Value lend(Lent& lent, std::string_view bytes, const Pin& pin) {
   auto& cell = record.holds[record.next_hold++ % epoch::ThreadRecord::kHolds];
   // Acquire: the last value's reads are over before this one's. Only this thread fills the cell.
   if (cell.load(std::memory_order_acquire) != 0) return lend_otherwise(lent, bytes, pin);
+  schedule::point("lend: has a cell");
   // Relaxed: whoever finds the pin gone finds the hold.
   cell.store(reinterpret_cast<detail::Owner>(&lent), std::memory_order_relaxed);
   return Value::lent(reinterpret_cast<detail::Owner>(&cell) | detail::kHeld, bytes);
@@ -68,8 +70,10 @@ void count_holds(Ours&& ours) {
       if (held == 0 || (held & detail::kOwnerKinds) != 0) continue;
       auto* const lent = reinterpret_cast<Lent*>(held);
       if (!ours(*lent)) continue;
+      schedule::point("count_holds: found one");
       // Counted before the cell says so, because then its value may give the count up at once.
       lent->references.fetch_add(1, std::memory_order_relaxed);
+      schedule::point("count_holds: counted");
       if (!cell.compare_exchange_strong(held, held | detail::kCounted, std::memory_order_acq_rel)) {
         lent->references.fetch_sub(1, std::memory_order_relaxed);
       }

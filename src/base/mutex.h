@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
+#include "base/schedule_point.h"
 
 namespace kith {
 
@@ -13,12 +14,25 @@ namespace kith {
 /// lock and unlock against a graph of all locks of the process: docs/adr/0013.)
 class ABSL_LOCKABLE Mutex {
  public:
-  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
+  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    if (schedule::controlled()) return lock_by_schedule();
+    mutex_.lock();
+  }
   bool try_lock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return mutex_.try_lock(); }
-  void unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
+  void unlock() ABSL_UNLOCK_FUNCTION() {
+    mutex_.unlock();
+    schedule::freed(this);
+  }
 
  private:
   friend class CondVar;
+
+  /// Waits without sleeping, so that others may be let run.
+  void lock_by_schedule() {
+    schedule::point("lock");
+    while (!mutex_.try_lock()) schedule::blocked(this);
+  }
+
   std::mutex mutex_;
 };
 
@@ -36,8 +50,8 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex* const mutex_;
 };
 
-/// A condition to wait for with a Mutex held. A wait may end without a notification: wait in a loop
-/// that looks at the guarded state.
+/// A condition to wait for with a Mutex held. Not for threads under a schedule::Hook. A wait may
+/// end without a notification: wait in a loop that looks at the guarded state.
 class CondVar {
  public:
   void wait(Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {

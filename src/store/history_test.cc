@@ -8,12 +8,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +22,8 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "store/store.h"
+#include "store/testing/content.h"
+#include "store/testing/history.h"
 
 namespace kith::store {
 namespace {
@@ -45,62 +45,6 @@ constexpr bool kSanitized = false;
 /// How often something is tried: less where all is slow.
 constexpr int times(int count) { return kSanitized ? count / 8 : count; }
 
-// Contents
-
-/// The bytes of one version of one key. Every word depends on all three, so that neither a part of
-/// them nor those of another version or key pass for them.
-class Content {
- public:
-  Content(std::uint64_t key, std::uint64_t version, std::size_t size)
-      : seed_(mix64(key ^ mix64(version ^ mix64(size)))), size_(size) {}
-
-  Value value() const {
-    std::byte* bytes = nullptr;
-    Value value = Value::uninitialized(size_, &bytes);
-    for_each_word([&](std::size_t offset, std::uint64_t word, std::size_t length) {
-      std::memcpy(bytes + offset, &word, length);
-      return true;
-    });
-    return value;
-  }
-
-  bool is(std::string_view bytes) const {
-    return bytes.size() == size_ &&
-           for_each_word([&](std::size_t offset, std::uint64_t word, std::size_t length) {
-             return std::memcmp(bytes.data() + offset, &word, length) == 0;
-           });
-  }
-
- private:
-  template <class Fn>
-  bool for_each_word(Fn&& fn) const {
-    std::uint64_t word = seed_;
-    for (std::size_t offset = 0; offset < size_; offset += sizeof word) {
-      if (!fn(offset, word, std::min(sizeof word, size_ - offset))) return false;
-      word = word * 0x9e3779b97f4a7c15 + 1;
-    }
-    return true;
-  }
-
-  std::uint64_t seed_;
-  std::size_t size_;
-};
-
-Entry entry_of(std::uint64_t key, std::uint64_t version, std::size_t size) {
-  Entry entry;
-  entry.version.sequence = version;
-  entry.value = Content(key, version, size).value();
-  return entry;
-}
-
-bool is_whole(std::uint64_t key, std::uint64_t version, std::string_view bytes) {
-  return Content(key, version, bytes.size()).is(bytes);
-}
-
-bool is_whole(std::uint64_t key, const Entry& entry) {
-  return is_whole(key, entry.version.sequence, entry.value.view());
-}
-
 /// Names of the keys with the numbers from 0 on.
 class Names {
  public:
@@ -115,111 +59,6 @@ class Names {
 };
 
 // Histories
-
-/// One call as a thread saw it. No two moments of a history are equal.
-struct Operation {
-  enum class Kind : std::uint8_t { put, get, erase };
-  Kind kind = Kind::get;
-  std::uint64_t key = 0;
-  /// What was written or read, which is no key's twice; 0: nothing was there. Of an erase: 1 if
-  /// there was an entry.
-  std::uint64_t value = 0;
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-};
-
-/// Whether the operation can be the next on a register that has the value (0: none), which then
-/// has the new one.
-bool applies(const Operation& operation, std::uint64_t& value) {
-  switch (operation.kind) {
-    case Operation::Kind::put:
-      value = operation.value;
-      return true;
-    case Operation::Kind::get:
-      return value == operation.value;
-    case Operation::Kind::erase:
-      if ((value != 0) != (operation.value != 0)) return false;
-      value = 0;
-      return true;
-  }
-  return false;
-}
-
-/// Whether one register, empty at first, could have answered like this if every operation took
-/// effect at one moment between its begin and its end.
-///
-/// Wing and Gong's search, breadth first and just in time (Lowe 2017): goes through begins and ends
-/// in their order and keeps all the states that are possible: the register's value, and which of
-/// the running operations have taken effect. An operation needs to take effect only when some
-/// running one is about to end, so there is nothing to do at begins; at an end, running operations
-/// take effect in every order that the answers allow, and states in which the one that ends has not
-/// are given up. As every order is tried, no legal history is refused and no other accepted. With
-/// at most T operations at a time there are at most 2^T (T + 1) states, whatever the length: T of
-/// the values are of running operations, or of those that were so when the state was made.
-bool is_linearizable_register(std::span<const Operation> operations) {
-  struct Event {
-    std::uint64_t moment;
-    std::size_t operation;
-    bool end;
-  };
-  std::vector<Event> events;
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    events.push_back({operations[i].begin, i, false});
-    events.push_back({operations[i].end, i, true});
-  }
-  std::ranges::sort(events, {}, &Event::moment);
-
-  /// The value, and the places in `running` of those that have taken effect, one bit for each.
-  using State = std::pair<std::uint64_t, std::uint32_t>;
-  constexpr std::size_t kFree = SIZE_MAX;
-  std::array<std::size_t, 32> running;
-  running.fill(kFree);
-  std::set<State> states = {{0, 0}};
-  for (const Event& event : events) {
-    if (!event.end) {
-      *std::ranges::find(running, kFree) = event.operation;
-      continue;
-    }
-    const auto place = std::ranges::find(running, event.operation) - running.begin();
-    const auto ending = std::uint32_t{1} << place;
-    std::set<State> seen = states;
-    std::vector<State> open(states.begin(), states.end());
-    states.clear();
-    while (!open.empty()) {
-      const State state = open.back();
-      open.pop_back();
-      if ((state.second & ending) != 0) {
-        states.insert({state.first, state.second & ~ending});
-        continue;  // The others can wait for their ends.
-      }
-      for (std::size_t i = 0; i < running.size(); ++i) {
-        const auto bit = std::uint32_t{1} << i;
-        if (running[i] == kFree || (state.second & bit) != 0) continue;
-        State next = {state.first, state.second | bit};
-        if (!applies(operations[running[i]], next.first)) continue;
-        if (seen.insert(next).second) open.push_back(next);
-      }
-    }
-    if (states.empty()) return false;
-    running[static_cast<std::size_t>(place)] = kFree;
-  }
-  return true;
-}
-
-/// The keys whose operations are not those of a register. A history is linearizable if those of
-/// each key are (Herlihy and Wing 1990).
-std::vector<std::uint64_t> keys_gone_wrong(std::span<const Operation> history) {
-  std::vector<std::vector<Operation>> by_key;
-  for (const Operation& operation : history) {
-    if (by_key.size() <= operation.key) by_key.resize(operation.key + 1);
-    by_key[operation.key].push_back(operation);
-  }
-  std::vector<std::uint64_t> wrong;
-  for (std::size_t key = 0; key < by_key.size(); ++key) {
-    if (!is_linearizable_register(by_key[key])) wrong.push_back(key);
-  }
-  return wrong;
-}
 
 Operation put_of(std::uint64_t value, std::uint64_t begin, std::uint64_t end) {
   return {Operation::Kind::put, 0, value, begin, end};
@@ -274,6 +113,23 @@ TEST(HistoryChecker, RefusesAValueFromTheFuture) {
 
 TEST(HistoryChecker, RefusesTwoErasesOfOneEntry) {
   EXPECT_FALSE(accepts({put_of(7, 1, 2), erase_of(true, 3, 10), erase_of(true, 4, 9)}));
+}
+
+TEST(HistoryChecker, LetsWhatForgetsLoseAValueButNotFindItAgain) {
+  const auto forgets = [](std::vector<Operation> history) {
+    return keys_gone_wrong(history, Memory::forgets).empty();
+  };
+  EXPECT_TRUE(forgets({put_of(7, 1, 2), miss_of(3, 4), erase_of(false, 5, 6)}));
+  EXPECT_TRUE(forgets({put_of(7, 1, 2), get_of(7, 3, 6), miss_of(4, 5)}));
+  EXPECT_FALSE(forgets({put_of(7, 1, 2), miss_of(3, 4), get_of(7, 5, 6)}));
+  EXPECT_FALSE(forgets({put_of(7, 1, 2), put_of(8, 3, 4), get_of(7, 5, 6)}));
+  EXPECT_FALSE(forgets({put_of(7, 1, 2), erase_of(false, 3, 4), erase_of(true, 5, 6)}));
+}
+
+TEST(HistoryChecker, KnowsWhatWasCleared) {
+  const Operation clear = {Operation::Kind::clear, 0, 0, 3, 6};
+  EXPECT_TRUE(accepts({put_of(7, 1, 2), clear, get_of(7, 4, 5), miss_of(7, 8)}));
+  EXPECT_FALSE(accepts({put_of(7, 1, 2), clear, get_of(7, 7, 8)}));
 }
 
 TEST(HistoryChecker, NamesTheKeysThatWentWrong) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/schedule_point.h"
 
 namespace kith::store {
 namespace {
@@ -112,7 +113,10 @@ void Shard::prefetch_item(std::uint64_t hash) const {
 }
 
 Handle Shard::handle_of(std::uint64_t hash, std::string_view key) const {
-  return index_.find(low(hash), [&](Handle candidate) { return items_[candidate].has_key(key); });
+  return index_.find(low(hash), [&](Handle candidate) {
+    schedule::point("find: has a handle");
+    return items_[candidate].has_key(key);
+  });
 }
 
 Item* Shard::find_anywhere(std::uint64_t hash, std::string_view key) const {
@@ -185,7 +189,9 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, bool c
     ++rejected_;
     return Outcome::refused;
   }
+  schedule::point("put: has written");
   link(hash, handle, present, full);
+  schedule::point("put: has linked");
   evict_excess();
   if (items_[handle].has(Item::kMortal)) wheel_.add(handle, items_[handle].stale_until());
   if (reclaim_due()) reclaim(garbage);
@@ -309,6 +315,7 @@ void Shard::link(std::uint64_t hash, Handle handle, Handle present, bool full) {
     to.insert(handle, full);
   }
   index_.replace(low(hash), present, handle);
+  schedule::point("put: has replaced");
   retire(present, false);
 }
 
@@ -351,6 +358,7 @@ void Shard::clear() {
   Garbage garbage;
   MutexLock lock(&mutex_);
   index_.clear();
+  schedule::point("clear: nothing is found");
   primaries_.clear();
   mirrors_.clear();
   wheel_.clear();
@@ -398,6 +406,7 @@ void Shard::add_stats(StoreStats& stats) const {
 void Shard::remove(std::uint64_t hash, Handle handle) {
   queue_of(items_[handle]).remove(handle);
   index_.erase(low(hash), handle);
+  schedule::point("remove: has unlinked");
   retire(handle, false);
 }
 
@@ -455,8 +464,9 @@ void Shard::evict_excess() {
 Handle Shard::take_slot(std::size_t bytes, Garbage& garbage) {
   for (;;) {
     if (const Handle handle = arena_->allocate(bytes)) return handle;
-    // A page that is added takes memory as its slots are taken.
-    if (used() + std::min(arena_->page_bytes(), Arena::kSystemPageBytes) <= budget_ + overshoot()) {
+    // A page that is added takes memory as its slots are taken, one that is kept takes none.
+    const std::size_t taken = std::min(arena_->page_bytes(), Arena::kSystemPageBytes);
+    if (arena_->spare_bytes() > 0 || used() + taken <= budget_ + overshoot()) {
       if (!arena_->add_page(bytes)) return 0;
     } else if (!free_something(garbage)) {
       return 0;
@@ -499,6 +509,7 @@ bool Shard::evict(Eviction& queue, std::uint64_t excess) {
   const Handle victim = queue.evict(excess);
   if (victim == 0) return false;
   index_.erase(low(items_.hash(items_[victim])), victim);
+  schedule::point("evict: has unlinked");
   retire(victim, false);
   ++evictions_;
   return true;
@@ -535,8 +546,10 @@ bool Shard::move(Handle handle) {
   to.epoch = from.epoch;
   to.sequence = from.sequence;
   std::memcpy(to.bytes_here(), from.bytes_here(), from.bytes() - sizeof(Item));
+  schedule::point("move: has copied");
   queue_of(from).substitute(handle, next);
   index_.replace(low(items_.hash(to)), handle, next);
+  schedule::point("move: has replaced");
   if (to.has(Item::kMortal)) wheel_.add(next, to.stale_until());
   if (to.epoch != Item::kOwnEpoch) ++epoch_users_[to.epoch];
   retire(handle, true);
@@ -569,11 +582,13 @@ bool Shard::reclaim(Garbage& garbage) {
       waiting_epoch_ = epoch::retire();
     }
     if (!epoch::all_left(waiting_epoch_)) break;
+    schedule::point("reclaim: all have left");
     std::vector<const Lent*> lents;
     lents.reserve(waiting_.size());
     for (const Retired& retired : waiting_) lents.push_back(&items_[retired.handle].lent);
     std::ranges::sort(lents);
     count_holds([&](const Lent& lent) { return std::ranges::binary_search(lents, &lent); });
+    schedule::point("reclaim: has counted");
     for (const Retired& retired : waiting_) give_up(retired, garbage);
     index_.reclaim(waiting_epoch_);
     any = any || !waiting_.empty();

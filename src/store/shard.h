@@ -13,6 +13,7 @@
 #include "base/entry.h"
 #include "base/key.h"
 #include "base/mutex.h"
+#include "base/schedule_point.h"
 #include "base/tenure.h"
 #include "store/compression/compressor.h"
 #include "store/eviction/advisor.h"
@@ -59,6 +60,7 @@ class Shard {
   /// goes on to the next look-up while this one waits for memory.
   [[gnu::always_inline]] Item* find(std::uint64_t hash, std::string_view key) const {
     if (const Handle handle = index_.likely(low(hash))) [[likely]] {
+      schedule::point("find: has a handle");
       Item& item = items_[handle];
       if (item.has_short_key(key)) [[likely]]
         return &item;

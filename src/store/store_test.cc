@@ -389,6 +389,38 @@ TEST(Store, TakesAnEightMebibyteValueAtSixtyFour) {
   EXPECT_LE(subject.store.stats().bytes, 64 * kMiB);
 }
 
+class SmallStore : public ::testing::TestWithParam<std::uint64_t> {
+ protected:
+  void fill(Subject& subject, std::size_t size) {
+    for (std::uint64_t i = 0; i < 20'000; ++i) {
+      ASSERT_TRUE(subject.put(name_of(i), entry_of(std::string(size, 'v'))));
+    }
+  }
+};
+
+TEST_P(SmallStore, IsAsFullOfEntriesOfAnotherSize) {
+  const std::uint64_t budget = GetParam();
+  Subject subject({.budget_bytes = budget, .shards = 1});
+  for (const std::size_t size : {60u, 90u, 30u}) {
+    fill(subject, size);
+    EXPECT_GT(subject.store.stats().bytes, budget * 7 / 10) << size;
+    EXPECT_LE(subject.store.stats().memory_bytes, budget) << size;
+  }
+}
+
+TEST_P(SmallStore, KeepsEntriesWhenTheBudgetIsHalved) {
+  const std::uint64_t budget = GetParam();
+  Subject subject({.budget_bytes = budget, .shards = 1});
+  fill(subject, 60);
+  subject.store.set_budget(budget / 2);
+  for (int i = 0; i < 100; ++i) subject.store.maintain({});
+  EXPECT_LE(subject.store.stats().memory_bytes, budget / 2);
+  // The smallest store has half of what is left for itself.
+  EXPECT_GT(subject.store.stats().bytes, budget / 2 / 8);
+}
+
+INSTANTIATE_TEST_SUITE_P(Budgets, SmallStore, ::testing::Values(64u << 10, 256u << 10, kMiB));
+
 TEST(Store, TakesAValueOfNearlyItsWholeBudgetWhenSmall) {
   Subject subject({.budget_bytes = kMiB});
   EXPECT_TRUE(subject.put("key", entry_of(std::string(kMiB - (32 << 10), 'x'))));

@@ -48,6 +48,7 @@ void Index::clear() {
   const DirectoryWord empty = make_directory(0);
   directory_of(empty).table(0).store(word_of(*make_table(1, 0)), std::memory_order_relaxed);
   directory_.store(empty, std::memory_order_release);
+  schedule::point("index: cleared");
   const std::size_t places = std::size_t{1} << depth_of(old);
   for (std::size_t i = 0; i < places;) {
     Table* const table = table_of_word(directory_of(old).table(i).load(std::memory_order_relaxed));
@@ -84,6 +85,7 @@ bool Index::add(Table& table, std::uint32_t hash, Handle handle, std::size_t rea
     }
     // Before the entry is put behind it, so that nobody stops here who looks for it.
     bucket.mark_overflowed();
+    schedule::point("index: marked");
     if (++at == table.buckets) at = 0;
   }
   return false;
@@ -107,6 +109,7 @@ void Index::Bucket::set(std::size_t place, std::uint32_t hash, Handle handle) {
   const std::uint64_t after = place % 2 == 0 ? (before >> 32 << 32 | hash)
                                              : (std::uint64_t{hash} << 32 | (before & UINT32_MAX));
   both.store(after, std::memory_order_relaxed);
+  schedule::point("index: has written the hash");
   set_handle(place, handle);
 }
 
@@ -151,6 +154,7 @@ void Index::grow(Table& table, std::uint32_t hash) {
 void Index::resize(Table& table, std::uint32_t hash, std::size_t buckets) {
   Table* const next = make_table(static_cast<std::uint32_t>(buckets), table.depth);
   copy(table, std::array{next});
+  schedule::point("index: has copied");
   put_table(hash, table.depth, next);
   retire(&table, table.bytes());
 }
@@ -165,20 +169,24 @@ void Index::split(Table& table, std::uint32_t hash) {
           std::memory_order_relaxed);
     }
     directory_.store(wider, std::memory_order_release);
+    schedule::point("index: has a wider directory");
     retire(&directory_of(directory), Directory::bytes(depth_of(directory)));
   }
   const std::uint32_t depth = table.depth + 1;
   const std::uint32_t buckets = table.buckets / 2 + table.buckets / 16;
   const std::array<Table*, 2> halves = {make_table(buckets, depth), make_table(buckets, depth)};
   copy(table, halves);
+  schedule::point("index: has copied");
   const std::uint32_t second = std::uint32_t{1} << (32 - depth);
   put_table(hash & ~second, depth, halves[0]);
+  schedule::point("index: one half is there");
   put_table(hash | second, depth, halves[1]);
   retire(&table, table.bytes());
 }
 
 /// Into one table, or into two by the bit behind those that all of `from` have in common.
 void Index::copy(const Table& from, std::span<Table* const> to) {
+  const schedule::Alone nobody_sees_them_yet;
   for (std::size_t i = 0; i < from.buckets; ++i) {
     const Bucket& bucket = from.bucket(i);
     for (std::size_t place = 0; place < Bucket::kPlaces; ++place) {
@@ -198,6 +206,7 @@ void Index::put_table(std::uint32_t hash, std::uint32_t depth, Table* table) {
   const std::size_t first = table_place(directory, hash) / count * count;
   for (std::size_t i = 0; i < count; ++i) {
     directory_of(directory).table(first + i).store(word_of(*table), std::memory_order_release);
+    schedule::point("index: has put a table");
   }
 }
 
@@ -227,6 +236,7 @@ void Index::retire(void* memory, std::size_t bytes) {
 void Index::reclaim(std::uint64_t epoch) {
   std::erase_if(retired_, [this, epoch](const Retired& retired) {
     if (retired.epoch > epoch) return false;
+    schedule::spoil(retired.memory, retired.bytes);
     ::operator delete(retired.memory, kLine);
     bytes_ -= retired.bytes;
     retired_bytes_ -= retired.bytes;

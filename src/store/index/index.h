@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/epoch.h"
+#include "base/schedule_point.h"
 #include "store/memory/arena.h"
 
 namespace kith::store {
@@ -44,8 +45,8 @@ class Index {
     const Run run = run_of(hash);
     const Bucket& bucket = run.buckets[run.bucket_of(hash)];
     const unsigned places = bucket.places_of(hash);
-    if (places == 0) [[unlikely]]
-      return 0;
+    if (places == 0) [[unlikely]] return 0;
+    schedule::point("likely: saw the hash");
     return bucket.handle(static_cast<std::size_t>(std::countr_zero(places)));
   }
   /// The first handle of this hash for which `is_it(handle)`. 0: none.
@@ -57,9 +58,11 @@ class Index {
     do {
       const Bucket& bucket = run.buckets[at];
       for (unsigned places = bucket.places_of(hash); places != 0; places &= places - 1) {
+        schedule::point("find: saw the hash");
         const Handle handle = bucket.handle(static_cast<std::size_t>(std::countr_zero(places)));
         if (handle != 0 && is_it(handle)) return handle;
       }
+      schedule::point("find: not in the bucket");
       if (!bucket.overflowed()) break;
       if (++at == run.count) at = 0;
     } while (at != first);
@@ -186,12 +189,14 @@ class Index {
 
   TableWord table_word(std::uint32_t hash) const {
     const DirectoryWord directory = directory_.load(std::memory_order_acquire);
+    schedule::point("index: has the directory");
     return directory_of(directory)
         .table(table_place(directory, hash))
         .load(std::memory_order_acquire);
   }
   Run run_of(std::uint32_t hash) const {
     const TableWord word = table_word(hash);
+    schedule::point("index: has the table");
     return {&table_of_word(word)->bucket(0),
             static_cast<std::uint32_t>(word & ((1u << kDepthBits) - 1)),
             static_cast<std::uint32_t>(word >> kDepthBits & ((1u << kCountBits) - 1))};

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/schedule_point.h"
 
 namespace kith::store {
 namespace {
@@ -60,6 +61,7 @@ void Arena::abandon() {
   count_holds([begin](const Lent& lent) {
     return reinterpret_cast<std::uintptr_t>(&lent) - begin < kSpanBytes;
   });
+  schedule::point("abandon: has counted");
   bool unused = false;
   {
     MutexLock lock(&returned_mutex_);
@@ -69,6 +71,7 @@ void Arena::abandon() {
     for_each_taken([this](Handle handle) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       auto* const slot = static_cast<SlotHead*>(at(handle));
       if (slot->state == SlotHead::kGivenUp) return;
+      schedule::point("abandon: gives a slot up");
       if (slot->lent.references.fetch_sub(1, std::memory_order_acq_rel) > 1) ++still_lent_;
     });
     abandoned_ = true;
@@ -103,6 +106,7 @@ void Arena::collect() {
     std::swap(returned, returned_);
     any_returned_.store(false, std::memory_order_relaxed);
   }
+  schedule::point("collect: has a list");
   while (returned != 0) {
     const Handle next = static_cast<SlotHead*>(at(returned))->next_returned;
     free(returned);
@@ -113,6 +117,7 @@ void Arena::collect() {
 bool Arena::give_up(Handle handle) {
   auto* const slot = static_cast<SlotHead*>(at(handle));
   slot->state = SlotHead::kGivenUp;
+  schedule::point("give_up: marked");
   // Acquire: the reads of all who had references happen before the slot is written anew. Nobody can
   // come to have one who has none: ours is the last, or a value's is.
   if (slot->lent.references.load(std::memory_order_acquire) == 1) {
@@ -123,6 +128,7 @@ bool Arena::give_up(Handle handle) {
     MutexLock lock(&returned_mutex_);
     ++lent_out_;
   }
+  schedule::point("give_up: lent out");
   release(slot->lent);
   return false;
 }
@@ -176,6 +182,7 @@ void Arena::free(Handle handle) {
   auto* const slot = static_cast<SlotHead*>(at(handle));
   const auto offset =
       static_cast<std::size_t>(reinterpret_cast<std::byte*>(slot) - page_address(page));
+  schedule::spoil(slot + 1, slot_bytes - sizeof(SlotHead));
   slot->lent.references.store(0, std::memory_order_relaxed);
   slot->next_free = to.first_free;
   to.first_free = static_cast<std::uint16_t>(offset / slot_bytes + 1);
@@ -189,20 +196,22 @@ void Arena::free(Handle handle) {
 }
 
 bool Arena::add_page(std::size_t bytes) {
-  std::int64_t page = empty_pages_;
-  if (empty_pages_ != kNoPage) {
-    empty_pages_ = info(page).next;
+  std::int64_t page = 0;
+  if (spares_ != kNoPage) {
+    page = spares_;
+    remove(spares_, page);
+    --spare_pages_;
+    --resident_pages_;
+  } else if (empty_pages_ != kNoPage) {
+    page = empty_pages_;
+    remove(empty_pages_, page);
   } else if (fresh_page_ < max_pages_) {
     page = fresh_page();
   } else {
     return false;
   }
   Page& added = info(page);
-  if (added.resident) {
-    --spare_pages_;
-  } else {
-    ++resident_pages_;
-  }
+  ++resident_pages_;
   const auto size_class = static_cast<std::uint16_t>(class_of(bytes));
   const std::uint8_t touched = added.touched;
   added = Page();
@@ -248,17 +257,32 @@ void Arena::drop_page(std::int64_t page) {
     free_slot_bytes_ -= slots * class_bytes(dropped.size_class);
   }
   dropped.state = PageState::empty;
-  if (spare_pages_ < kSparePages || page_bytes_ < kSystemPageBytes) {
-    ++spare_pages_;
-  } else {
-    ::madvise(page_address(page), page_bytes_, MADV_DONTNEED);
-    dropped.resident = false;
-    touched_ -= dropped.touched;
-    dropped.touched = 0;
-    --resident_pages_;
+  push(spares_, page);
+  ++spare_pages_;
+  if (spare_pages_ > kSparePages) release_system_page(page);
+}
+
+/// Gives back the memory of an empty page, or, of pages smaller than the system's, that of all
+/// which share one: if they are all empty.
+void Arena::release_system_page(std::int64_t page) {
+  const auto count =
+      static_cast<std::int64_t>(std::max<std::size_t>(kSystemPageBytes >> page_shift_, 1));
+  const std::int64_t first = page / count * count;
+  for (std::int64_t i = first; i < first + count; ++i) {
+    if (info(i).state != PageState::empty) return;
   }
-  dropped.next = empty_pages_;
-  empty_pages_ = static_cast<std::uint32_t>(page);
+  ::madvise(page_address(first), static_cast<std::size_t>(count) << page_shift_, MADV_DONTNEED);
+  for (std::int64_t i = first; i < first + count; ++i) {
+    Page& released = info(i);
+    if (!released.resident) continue;
+    released.resident = false;
+    touched_ -= released.touched;
+    released.touched = 0;
+    --resident_pages_;
+    --spare_pages_;
+    remove(spares_, i);
+    push(empty_pages_, i);
+  }
 }
 
 bool Arena::in_use(Handle handle) const {
@@ -338,20 +362,24 @@ std::int64_t Arena::page_of(Handle handle) const {
 }
 
 void Arena::link(std::int64_t page) {
-  Page& added = info(page);
-  Class& size = classes_[added.size_class];
-  added.state = PageState::partial;
-  added.previous = kNoPage;
-  added.next = size.partial;
-  if (size.partial != kNoPage) info(size.partial).previous = static_cast<std::uint32_t>(page);
-  size.partial = static_cast<std::uint32_t>(page);
+  info(page).state = PageState::partial;
+  push(classes_[info(page).size_class].partial, page);
 }
 
-void Arena::unlink(std::int64_t page) {
+void Arena::unlink(std::int64_t page) { remove(classes_[info(page).size_class].partial, page); }
+
+void Arena::push(std::uint32_t& list, std::int64_t page) {
+  Page& added = info(page);
+  added.previous = kNoPage;
+  added.next = list;
+  if (list != kNoPage) info(list).previous = static_cast<std::uint32_t>(page);
+  list = static_cast<std::uint32_t>(page);
+}
+
+void Arena::remove(std::uint32_t& list, std::int64_t page) {
   const Page& removed = info(page);
   if (removed.next != kNoPage) info(removed.next).previous = removed.previous;
-  (removed.previous == kNoPage ? classes_[removed.size_class].partial
-                               : info(removed.previous).next) = removed.next;
+  (removed.previous == kNoPage ? list : info(removed.previous).next) = removed.next;
 }
 
 }  // namespace kith::store

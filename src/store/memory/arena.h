@@ -86,7 +86,7 @@ class Arena final : public Lender {
   std::size_t resident_bytes() const;
   /// Of those: slots that are free in pages that have others in use.
   std::size_t free_slot_bytes() const { return free_slot_bytes_; }
-  /// And: empty pages that are kept.
+  /// And: empty pages that are kept. add_page() takes those first.
   std::size_t spare_bytes() const { return spare_pages_ * page_bytes_; }
 
   /// A page that is sparsely used, of slots of which at least a page's worth is free in other
@@ -155,6 +155,9 @@ class Arena final : public Lender {
   void link(std::int64_t page);
   void unlink(std::int64_t page);
   void drop_page(std::int64_t page);
+  void push(std::uint32_t& list, std::int64_t page);
+  void remove(std::uint32_t& list, std::int64_t page);
+  void release_system_page(std::int64_t page);
   void touch(Page& page, std::size_t bytes);
   std::uint32_t fresh_page();
   void collapse(std::uint32_t first);
@@ -168,8 +171,9 @@ class Arena final : public Lender {
 
   /// Pages from here on were never used.
   std::uint32_t fresh_page_ = 0;
-  /// Empty pages, by Page::next.
+  /// Empty pages whose memory went back, and those whose memory is there, by Page::next.
   std::uint32_t empty_pages_ = kNoPage;
+  std::uint32_t spares_ = kNoPage;
   std::size_t resident_pages_ = 0;
   /// Pages of the system.
   std::size_t touched_ = 0;

@@ -192,6 +192,31 @@ TEST(Arena, EmptyPagesLeaveButForASpareTwo) {
   EXPECT_EQ(arena->allocate(100), 0u) << "an empty page serves nobody";
 }
 
+TEST(Arena, SmallPagesLeaveWithAllThatShareAPageOfTheSystem) {
+  constexpr std::size_t kSmall = 1024;
+  constexpr std::size_t kPages = 40;
+  const auto arena = Arena::make(kSmall);
+  std::vector<std::vector<Handle>> pages;
+  for (std::size_t i = 0; i < kPages; ++i) pages.push_back(fill_page(*arena, 100));
+  const std::size_t full = arena->bytes();
+  const auto empty = [&](std::size_t page) {
+    for (const Handle handle : pages[page]) arena->give_up(handle);
+  };
+  for (std::size_t i = 0; i < kPages; ++i) {
+    if (i % 4 != 3) empty(i);
+  }
+  EXPECT_EQ(arena->bytes(), full) << "a page of the system is there as a whole or not at all";
+  EXPECT_EQ(arena->spare_bytes(), kPages / 4 * 3 * kSmall);
+  for (std::size_t i = 3; i < kPages / 2; i += 4) empty(i);
+  EXPECT_EQ(arena->bytes(), full - kPages / 2 * kSmall);
+  EXPECT_EQ(arena->spare_bytes(), kPages / 2 / 4 * 3 * kSmall);
+  for (std::size_t i = kPages / 2 + 3; i < kPages; i += 4) empty(i);
+  EXPECT_EQ(arena->spare_bytes(), 0u);
+  EXPECT_EQ(arena->bytes(), full - kPages * kSmall);
+  for (std::size_t i = 0; i < kPages; ++i) fill_page(*arena, 60);
+  EXPECT_EQ(arena->bytes(), full) << "they come back, and nothing else";
+}
+
 TEST(Arena, EmptyPagesServeOtherSizes) {
   const auto arena = Arena::make(kPageBytes);
   for (const Handle handle : fill_page(*arena, 100)) arena->give_up(handle);
