@@ -19,7 +19,7 @@ packages() {
     build    python3               # tools/check_layers.py; the scripts that drive processes
 
     library  libboost1.81-dev      # Asio: sockets, timers, streams (inside only)
-    library  libssl-dev            # TLS on the peer link
+    library  libssl-dev            # TLS on the peer link; AES-GCM of gossip (inside only)
     library  libabsl-dev           # containers, annotated mutex (inside only)
     library  libexpected-dev       # tl::expected, the one dependency of the public headers
     library  libxxhash-dev         # placement hash, checksums

@@ -57,6 +57,9 @@ class Accepts(unittest.TestCase):
     def test_boost_in_an_edge_source(self):
         self.accepts({"src/edge/net/a.cc": LICENCE + "#include <boost/asio.hpp>\n"})
 
+    def test_a_cipher_in_wire(self):
+        self.accepts({"src/wire/gossip/a.cc": LICENCE + "#include <openssl/evp.h>\n"})
+
     def test_a_clock_in_the_simulators_main(self):
         self.accepts({"sim/main.cc": LICENCE + "auto t = std::chrono::steady_clock::now();\n"})
 
@@ -123,6 +126,14 @@ class Finds(unittest.TestCase):
     def test_boost_below_the_edge(self):
         self.finds({"src/store/a.cc": LICENCE + "#include <boost/asio.hpp>\n"},
                    "store includes <boost/asio.hpp>")
+
+    def test_the_rest_of_openssl_in_wire(self):
+        self.finds({"src/wire/gossip/a.cc": LICENCE + "#include <openssl/ssl.h>\n"},
+                   "wire/gossip includes <openssl/ssl.h>")
+
+    def test_a_cipher_in_the_core(self):
+        self.finds({"src/core/node/a.cc": LICENCE + "#include <openssl/evp.h>\n"},
+                   "core/node includes <openssl/evp.h>")
 
     def test_abseil_in_a_public_header(self):
         self.finds({"include/kith/a.h": HEADER + "#include <absl/strings/cord.h>\n",
