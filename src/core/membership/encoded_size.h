@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+#include "core/membership/messages.h"
+
+namespace kith::membership {
+
+/// The bytes of a message on the wire, type byte included, before it is put into a compound,
+/// compressed or encrypted. Exact: it decides what fits into a packet.
+std::size_t encoded_size(const Message& message);
+
+}  // namespace kith::membership
