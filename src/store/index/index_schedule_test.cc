@@ -142,12 +142,12 @@ class IndexSchedule : public ::testing::Test {
 };
 
 TEST_F(IndexSchedule, ATableSplitsWhileOthersLook) {
-  explore(entries_before_split(1, false) - 2, false, 300);
+  explore(entries_before_split(1, false) - 2, false, 200);
 }
 
 /// Of a directory of which two places have one table.
 TEST_F(IndexSchedule, ADirectoryGrowsWhileOthersLook) {
-  explore(entries_before_split(2, true) - 2, true, 300);
+  explore(entries_before_split(2, true) - 2, true, 200);
 }
 
 }  // namespace

@@ -50,9 +50,10 @@ void Stage::find_arena() {
   store_->put(KeyView::of("any"), entry_of(0, 1, 40), now_);
   {
     const Pin pin;
-    const void* const bytes = store_->find("any", pin).bytes().data();
+    const auto bytes = reinterpret_cast<std::uintptr_t>(store_->find("any", pin).bytes().data());
     // Whoever lends a value's memory is found by any address in it.
-    arena_ = static_cast<Arena*>(&Lender::of(*static_cast<const Lent*>(bytes)));
+    const std::uintptr_t aligned = bytes / alignof(Lent) * alignof(Lent);
+    arena_ = static_cast<Arena*>(&Lender::of(*reinterpret_cast<const Lent*>(aligned)));
   }
   store_->clear();
 }

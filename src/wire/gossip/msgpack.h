@@ -8,7 +8,7 @@
 
 // msgpack, as far as memberlist needs it. By hand: what writes must keep to the format of before
 // 2013, with neither str8 nor bin, and what reads must tell "not yet all here" from "wrong",
-// without allocation and exceptions. docs/adr/0023-gossip-encoding.md has what else was considered.
+// without allocation and exceptions. docs/adr/0024-gossip-encoding.md has what else was considered.
 namespace kith::wire::gossip {
 
 /// How far reading got.
