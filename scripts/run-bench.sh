@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 names=("$@")
-[[ ${#names[@]} -gt 0 ]] || names=(store_bench placement_bench peer_bench)
+[[ ${#names[@]} -gt 0 ]] || names=(store_bench pause_bench placement_bench peer_bench)
 
 scripts/install-deps.sh --for bench
 cmake --preset release -DKITH_BENCH=ON -DKITH_TESTS=OFF -DKITH_EXAMPLES=OFF >/dev/null
