@@ -84,13 +84,10 @@ int main() {
             [&](int) { put(full, next++, entry_of(100)); });
   time_each("put of 64 KiB into that", 20'000, [&](int) { put(full, next++, entry_of(64 << 10)); });
   time_each("put of 100 B into that", 2'000'000, [&](int) { put(full, next++, entry_of(100)); });
-  time_each("put of 8 MiB into that", 100, [&](int) {
-    kith::Entry entry = entry_of(8 * kMiB);
-    put(full, next++, std::move(entry));
-  });
-  time_each("put of 1 B to 64 KiB", 1'000'000, [&](int) {
-    put(full, next++, entry_of(std::size_t{1} << rng.below(17)));
-  });
+  const kith::Entry large_entry = entry_of(8 * kMiB);
+  time_each("put of 8 MiB into that", 100, [&](int) { put(full, next++, large_entry); });
+  time_each("put of 1 B to 64 KiB", 1'000'000,
+            [&](int) { put(full, next++, entry_of(std::size_t{1} << rng.below(17))); });
   full.set_budget(64 * kMiB);
   time_each("put after the budget was quartered", 200'000,
             [&](int) { put(full, next++, entry_of(100)); });

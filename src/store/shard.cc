@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <climits>
 #include <cstring>
 #include <span>
 #include <utility>
@@ -19,6 +20,11 @@ constexpr std::uint64_t kAllocationBytes = 16;
 /// Reclaiming makes all threads pass a fence, so it is done for many items at once, or much memory.
 constexpr std::size_t kReclaimItems = 64;
 constexpr std::uint64_t kReclaimBytes = 256u << 10;
+/// Most entries that leave in one step under the lock: some 100 microseconds. Where more are too
+/// many, the budget was lowered, and the rest leaves with the next puts and calls of maintain().
+constexpr int kVictims = 256;
+/// A value that may push many small ones out.
+constexpr std::size_t kManyBytes = 16u << 10;
 /// Much memory of the index: a part of it.
 constexpr std::uint64_t kReclaimIndexShare = 8;
 
@@ -165,6 +171,9 @@ Shard::Outcome Shard::put(std::uint64_t hash, KeyView key, Entry&& entry, bool c
   Garbage garbage;
   compact_value(entry.value);
   entry.stale_until = std::max(entry.stale_until, entry.expires);
+  if (entry.value.size() > kManyBytes && now < entry.stale_until) {
+    make_way(entry.value.size(), entry.holding);
+  }
   MutexLock lock(&mutex_);
   expire(now, kExpiryLooks);
   Handle present = handle_of(hash, key.bytes);
@@ -235,6 +244,24 @@ Shard::Shape Shard::shape_of(KeyView key, const Entry& entry) const {
   return shape;
 }
 
+/// Has those leave for which a large value leaves no room, in steps, so that nobody waits long for
+/// the lock.
+void Shard::make_way(std::uint64_t bytes, Holding holding) {
+  // Others may fill the room meanwhile. Theirs is then made under the lock, as for small values.
+  std::uint64_t left = bytes;
+  while (left > 0) {
+    Garbage garbage;
+    MutexLock lock(&mutex_);
+    if (bytes > limit_for(holding)) return;
+    for (int i = 0; i < kVictims; ++i) {
+      const std::uint64_t before = content();
+      if (before + bytes <= content_limit() || before == 0 || !evict_one()) return;
+      left -= std::min(left, before - content());
+    }
+    if (reclaim_due()) reclaim(garbage);
+  }
+}
+
 /// A new item that is nowhere yet. 0: there is no room.
 Handle Shard::make_item(KeyView key, Entry&& entry, bool compressed, Shape& shape,
                         Garbage& garbage) {
@@ -248,8 +275,11 @@ Handle Shard::make_item(KeyView key, Entry&& entry, bool compressed, Shape& shap
       shape.slot_bytes += sizeof(Extension*);
     }
   }
-  // Others leave when it is there, but a large one must have room first.
-  while (content() + shape.outside_bytes() > content_limit() + budget_ / kReserveShare &&
+  // Others leave when it is there, but what is outside of the arena must have room first. Most of
+  // it was made by make_way().
+  int victims = 0;
+  while (shape.outside_bytes() > 0 && victims++ < kVictims &&
+         content() + shape.outside_bytes() > content_limit() + budget_ / kReserveShare &&
          content() > 0 && evict_one()) {
   }
   if (!make_room(shape.outside_bytes(), garbage)) return 0;
@@ -375,13 +405,28 @@ bool Shard::maintain(TimePoint now) {
   Garbage garbage;
   MutexLock lock(&mutex_);
   expire(now, 32 * kExpiryLooks);
-  constexpr int kSteps = 256;
-  for (int i = 0; i < kSteps && content() > content_limit() && evict_one(); ++i) {
+  // A step may move a page's items.
+  constexpr int kSteps = 16;
+  for (int i = 0; i < kVictims && content() > content_limit() && evict_one(); ++i) {
   }
   reclaim(garbage);
   int steps = 0;
   while (steps < kSteps && used() > budget_ && free_something(garbage)) ++steps;
   return steps == kSteps || content() > content_limit();
+}
+
+void Shard::use_huge_pages() {
+  constexpr int kAtOnce = 8;
+  for (int i = 0; i < kAtOnce; ++i) {
+    std::int64_t first = 0;
+    {
+      MutexLock lock(&mutex_);
+      first = arena_->next_to_collapse();
+    }
+    if (first < 0 || !arena_->collapse(first)) return;
+    MutexLock lock(&mutex_);
+    arena_->note_collapsed(first);
+  }
 }
 
 void Shard::set_budget(std::uint64_t bytes) {
@@ -452,21 +497,26 @@ std::uint64_t Shard::content_limit() const {
 /// One leaves for one that came, so that the order in which they leave is the queues' own. What
 /// came last stays, if need be alone.
 void Shard::evict_excess() {
+  int victims = 0;
   const std::uint64_t mirror_limit = limit_for(Holding::mirror);
-  while (mirrors_.charge() > mirror_limit && mirrors_.size() > 1) {
+  while (mirrors_.charge() > mirror_limit && mirrors_.size() > 1 && ++victims < kVictims) {
     evict(mirrors_, mirrors_.charge() - mirror_limit);
   }
-  while (content() > content_limit() && primaries_.size() + mirrors_.size() > 1 && evict_one()) {
+  while (content() > content_limit() && primaries_.size() + mirrors_.size() > 1 &&
+         ++victims < kVictims && evict_one()) {
   }
 }
 
 /// A slot for a new item. 0: readers keep too much from being given back.
 Handle Shard::take_slot(std::size_t bytes, Garbage& garbage) {
-  for (;;) {
+  // When the budget was lowered by much, not everything leaves for the first that comes. A step may
+  // move a page's items.
+  const int steps = used() > budget_ + budget_ / 16 ? 4 : INT_MAX;
+  for (int step = 0;; ++step) {
     if (const Handle handle = arena_->allocate(bytes)) return handle;
     // A page that is added takes memory as its slots are taken, one that is kept takes none.
     const std::size_t taken = std::min(arena_->page_bytes(), Arena::kSystemPageBytes);
-    if (arena_->spare_bytes() > 0 || used() + taken <= budget_ + overshoot()) {
+    if (arena_->spare_bytes() > 0 || used() + taken <= budget_ + overshoot() || step == steps) {
       if (!arena_->add_page(bytes)) return 0;
     } else if (!free_something(garbage)) {
       return 0;

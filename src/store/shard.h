@@ -103,6 +103,9 @@ class Shard {
   /// Gives back what is over, a bounded number of items. Also what every put does. True: there is
   /// more above the budget that can go now.
   bool maintain(TimePoint now);
+  /// Has what is in full use lie in huge pages, so much at a time. Not part of maintain(), and not
+  /// under the lock, because the system takes milliseconds for it.
+  void use_huge_pages();
   /// From now on. What is too much leaves with the next puts and calls of maintain().
   void set_budget(std::uint64_t bytes);
   void add_stats(StoreStats& stats) const;
@@ -138,6 +141,7 @@ class Shard {
   std::uint32_t number_of_epoch(std::uint64_t epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Handle make_item(KeyView key, Entry&& entry, bool compressed, Shape& shape, Garbage& garbage)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void make_way(std::uint64_t bytes, Holding holding) ABSL_LOCKS_EXCLUDED(mutex_);
   void link(std::uint64_t hash, Handle handle, Handle present, bool full)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void remove(std::uint64_t hash, Handle handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -181,6 +181,7 @@ bool Store::give_back(TimePoint now) {
 
 void Store::maintain(TimePoint now) {
   give_back(now);
+  for (const auto& shard : shards_) shard->use_huge_pages();
   if (compressor_ != nullptr && compressor_->training_due()) compressor_->train();
 }
 

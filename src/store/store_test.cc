@@ -421,6 +421,26 @@ TEST_P(SmallStore, KeepsEntriesWhenTheBudgetIsHalved) {
 
 INSTANTIATE_TEST_SUITE_P(Budgets, SmallStore, ::testing::Values(64u << 10, 256u << 10, kMiB));
 
+TEST(Store, LosesLittleAtATimeWhenTheBudgetWasLoweredByMuch) {
+  constexpr std::uint64_t kBudget = 16 * kMiB;
+  Subject subject({.budget_bytes = kBudget, .shards = 1});
+  const auto put = [&](std::uint64_t i) {
+    ASSERT_TRUE(subject.put(name_of(i), entry_of(std::string(100, 'v'))));
+  };
+  for (std::uint64_t i = 0; i < 150'000; ++i) put(i);
+  subject.store.set_budget(kMiB);
+  std::uint64_t evicted = subject.store.stats().evictions;
+  std::uint64_t most = 0;
+  for (std::uint64_t i = 0; i < 2'000; ++i) {
+    put(i);
+    const std::uint64_t now = subject.store.stats().evictions;
+    most = std::max(most, now - evicted);
+    evicted = now;
+  }
+  EXPECT_LE(most, 1'000u) << "nobody has to wait for all of it";
+  EXPECT_LE(subject.store.stats().memory_bytes, kMiB) << "and it comes to an end";
+}
+
 TEST(Store, TakesAValueOfNearlyItsWholeBudgetWhenSmall) {
   Subject subject({.budget_bytes = kMiB});
   EXPECT_TRUE(subject.put("key", entry_of(std::string(kMiB - (32 << 10), 'x'))));

@@ -51,6 +51,8 @@ Arena::Arena(std::size_t page_bytes)
   const std::size_t before = round_up(table, 65536);
   first_page_ = base_ + before;
   max_pages_ = static_cast<std::uint32_t>((kSpanBytes - before) / page_bytes);
+  collapse_at_ = static_cast<std::uint32_t>((kHugePageBytes - before % kHugePageBytes) %
+                                            kHugePageBytes / page_bytes);
 }
 
 Arena::~Arena() { ::munmap(base_, kSpanBytes); }
@@ -206,7 +208,7 @@ bool Arena::add_page(std::size_t bytes) {
     page = empty_pages_;
     remove(empty_pages_, page);
   } else if (fresh_page_ < max_pages_) {
-    page = fresh_page();
+    page = fresh_page_++;
   } else {
     return false;
   }
@@ -224,28 +226,37 @@ bool Arena::add_page(std::size_t bytes) {
   return true;
 }
 
-std::uint32_t Arena::fresh_page() {
-  const std::uint32_t page = fresh_page_++;
-  const auto begin = reinterpret_cast<std::uintptr_t>(page_address(page));
-  const std::uintptr_t huge = begin & ~(kHugePageBytes - 1);
-  const auto first = reinterpret_cast<std::uintptr_t>(first_page_);
-  if (begin - huge < page_bytes_ && huge - kHugePageBytes >= first) {
-    collapse(static_cast<std::uint32_t>((huge - kHugePageBytes - first) >> page_shift_));
-  }
-  return page;
+std::uint32_t Arena::pages_in_huge_page() const {
+  return static_cast<std::uint32_t>(kHugePageBytes >> page_shift_);
 }
 
-/// Makes a huge page of those from `first` on if nearly all of them are used: they are read at
-/// random, and a third of a hit is the search for the page. Not earlier, because a huge page is
-/// there as a whole. Where the kernel cannot do it, nothing is lost.
-void Arena::collapse(std::uint32_t first) {
-  const auto count = static_cast<std::uint32_t>(kHugePageBytes >> page_shift_);
-  std::size_t touched = 0;
-  for (std::uint32_t page = first; page < first + count; ++page) touched += info(page).touched;
-  constexpr std::size_t kAll = kHugePageBytes / kSystemPageBytes;
-  if (touched < kAll - kAll / 16) return;
-  if (::madvise(page_address(first), kHugePageBytes, kCollapse) != 0) return;
-  for (std::uint32_t page = first; page < first + count; ++page) touch(info(page), page_bytes_);
+std::int64_t Arena::next_to_collapse() {
+  const std::uint32_t count = pages_in_huge_page();
+  while (collapse_at_ + count <= fresh_page_) {
+    const std::uint32_t first = collapse_at_;
+    collapse_at_ += count;
+    std::size_t touched = 0;
+    for (std::uint32_t page = first; page < first + count; ++page) touched += info(page).touched;
+    constexpr std::size_t kAll = kHugePageBytes / kSystemPageBytes;
+    if (touched >= kAll - kAll / 16) return first;
+  }
+  return -1;
+}
+
+bool Arena::collapse(std::int64_t first) const {
+  return ::madvise(page_address(first), kHugePageBytes, kCollapse) == 0;
+}
+
+void Arena::note_collapsed(std::int64_t first) {
+  const std::int64_t end = first + pages_in_huge_page();
+  for (std::int64_t page = first; page < end; ++page) {
+    if (info(page).resident) {
+      touch(info(page), page_bytes_);
+    } else {
+      // Given back before, or meanwhile, and there again.
+      release_system_page(page);
+    }
+  }
 }
 
 void Arena::drop_page(std::int64_t page) {

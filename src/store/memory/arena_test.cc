@@ -217,6 +217,38 @@ TEST(Arena, SmallPagesLeaveWithAllThatShareAPageOfTheSystem) {
   EXPECT_EQ(arena->bytes(), full) << "they come back, and nothing else";
 }
 
+TEST(Arena, NamesWhatIsFullForHugePagesOnce) {
+  constexpr std::size_t kHuge = 2u << 20;
+  const auto arena = Arena::make(kPageBytes);
+  EXPECT_EQ(arena->next_to_collapse(), -1);
+  std::vector<std::vector<Handle>> pages;
+  // Enough for two, wherever the first begins.
+  for (std::size_t i = 0; i < 3 * kHuge / kPageBytes; ++i) {
+    pages.push_back(fill_page(*arena, 100));
+  }
+  std::set<std::int64_t> named;
+  for (std::int64_t first = 0; (first = arena->next_to_collapse()) >= 0;) {
+    EXPECT_TRUE(named.insert(first).second);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(
+                  arena->at(pages[static_cast<std::size_t>(first)].front())) %
+                  kHuge,
+              0u);
+  }
+  EXPECT_GE(named.size(), 2u);
+  // A page that leaves meanwhile is not counted, and not there either.
+  const auto first = static_cast<std::size_t>(*named.begin());
+  const std::size_t full = arena->resident_bytes();
+  for (std::size_t i = first; i < first + 4; ++i) {
+    for (const Handle handle : pages[i]) arena->give_up(handle);
+  }
+  if (!arena->collapse(*named.begin())) GTEST_SKIP() << "the system has no huge pages";
+  arena->note_collapsed(*named.begin());
+  EXPECT_EQ(arena->resident_bytes(), full - 2 * kPageBytes) << "two are kept as spare";
+  for (std::size_t i = first + 4; i < first + kHuge / kPageBytes; ++i) {
+    EXPECT_TRUE(arena->in_use(pages[i].back()));
+  }
+}
+
 TEST(Arena, EmptyPagesServeOtherSizes) {
   const auto arena = Arena::make(kPageBytes);
   for (const Handle handle : fill_page(*arena, 100)) arena->give_up(handle);
