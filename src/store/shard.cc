@@ -244,6 +244,12 @@ Shard::Shape Shard::shape_of(KeyView key, const Entry& entry) const {
   return shape;
 }
 
+/// Whether so much may come before others leave for it. They leave afterwards if they can, because
+/// it may be what comes that is worth the least.
+bool Shard::fits(std::uint64_t bytes) const {
+  return content() + bytes <= content_limit() + budget_ / kReserveShare;
+}
+
 /// Has those leave for which a large value leaves no room, in steps, so that nobody waits long for
 /// the lock.
 void Shard::make_way(std::uint64_t bytes, Holding holding) {
@@ -255,7 +261,7 @@ void Shard::make_way(std::uint64_t bytes, Holding holding) {
     if (bytes > limit_for(holding)) return;
     for (int i = 0; i < kVictims; ++i) {
       const std::uint64_t before = content();
-      if (before + bytes <= content_limit() || before == 0 || !evict_one()) return;
+      if (fits(bytes) || before == 0 || !evict_one()) return;
       left -= std::min(left, before - content());
     }
     if (reclaim_due()) reclaim(garbage);
@@ -278,8 +284,7 @@ Handle Shard::make_item(KeyView key, Entry&& entry, bool compressed, Shape& shap
   // Others leave when it is there, but what is outside of the arena must have room first. Most of
   // it was made by make_way().
   int victims = 0;
-  while (shape.outside_bytes() > 0 && victims++ < kVictims &&
-         content() + shape.outside_bytes() > content_limit() + budget_ / kReserveShare &&
+  while (shape.outside_bytes() > 0 && victims++ < kVictims && !fits(shape.outside_bytes()) &&
          content() > 0 && evict_one()) {
   }
   if (!make_room(shape.outside_bytes(), garbage)) return 0;

@@ -141,6 +141,7 @@ class Shard {
   std::uint32_t number_of_epoch(std::uint64_t epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Handle make_item(KeyView key, Entry&& entry, bool compressed, Shape& shape, Garbage& garbage)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool fits(std::uint64_t bytes) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void make_way(std::uint64_t bytes, Holding holding) ABSL_LOCKS_EXCLUDED(mutex_);
   void link(std::uint64_t hash, Handle handle, Handle present, bool full)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

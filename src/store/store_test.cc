@@ -421,6 +421,25 @@ TEST_P(SmallStore, KeepsEntriesWhenTheBudgetIsHalved) {
 
 INSTANTIATE_TEST_SUITE_P(Budgets, SmallStore, ::testing::Values(64u << 10, 256u << 10, kMiB));
 
+TEST(Store, JudgesLargeNewcomersLikeSmallOnes) {
+  // A loop over a little more than fits: whoever lets all in that come has no hits.
+  constexpr std::uint64_t kFit = 56;
+  constexpr std::uint64_t kLoop = 70;
+  Subject subject({.budget_bytes = kFit * (64 << 10) + (512 << 10), .shards = 1});
+  const Entry entry = entry_of(std::string(64 << 10, 'v'));
+  std::uint64_t hits = 0;
+  constexpr std::uint64_t kRounds = 200;
+  for (std::uint64_t i = 0; i < kRounds * kLoop; ++i) {
+    const std::string key = name_of(i % kLoop);
+    if (subject.get(key)) {
+      ++hits;
+    } else {
+      ASSERT_TRUE(subject.put(key, entry));
+    }
+  }
+  EXPECT_GT(hits, kRounds * kLoop / 2);
+}
+
 TEST(Store, LosesLittleAtATimeWhenTheBudgetWasLoweredByMuch) {
   constexpr std::uint64_t kBudget = 16 * kMiB;
   Subject subject({.budget_bytes = kBudget, .shards = 1});
