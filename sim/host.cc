@@ -63,7 +63,8 @@ void Host::start(std::shared_ptr<const placement::View> view) {
     memory.shards = 1;
     if (!cache.options.immutable) memory.tenure = &process_->tenure;
     process_->stores.push_back(std::make_unique<store::Store>(memory));
-    process_->node.open_cache(cache.name, cache.options, *process_->stores.back());
+    process_->node.open_cache(cache.name, cache.options, *process_->stores.back(), process_->tenure,
+                              view);
   }
   trace_.record(world_.now(), index_, Happening::started, starts_);
   network_.attach(index_, *this);
@@ -126,7 +127,16 @@ void Host::set_view(std::shared_ptr<const placement::View> view) {
     process_->tenure.change(process_->node.boot().value, [&](SlotIndex slot) {
       return view->owner(slot) == process_->node.id();
     });
-    turn([&](TimePoint now) { process_->node.on_view(view, now, actions_); });
+    std::vector<NodeId> peers;
+    for (const NodeId id : view->nodes()) {
+      if (id != process_->node.id()) peers.push_back(id);
+    }
+    turn([&](TimePoint now) {
+      process_->node.on_peers(peers, now);
+      for (const CachePlan& cache : plan_.caches) {
+        process_->node.on_view(cache_id(cache.name), view);
+      }
+    });
     for (const NodeIndex other : wanted_) network_.dial(index_, other);
     close_unneeded();
   });

@@ -85,7 +85,7 @@ class Host final : private Network::Endpoint {
 
  private:
   struct Process {
-    Process(core::NodeOptions options, Marks& marks) : node(std::move(options), tenure, marks) {}
+    Process(core::NodeOptions options, Marks& marks) : node(std::move(options), marks) {}
     Tenure tenure;
     std::vector<std::unique_ptr<store::Store>> stores;
     core::Node node;

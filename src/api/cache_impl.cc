@@ -179,7 +179,7 @@ CacheImpl::CacheImpl(std::string name, const CacheOptions& options, std::shared_
       id_(cache_id(name_)),
       options_(options),
       engine_(std::move(engine)),
-      store_(store_options(options, engine_->driver->tenure())) {}
+      store_(store_options(options, tenure_)) {}
 
 // The way of most hits is short and straight, so that the processor can go on to the caller's next
 // get while this one waits for memory. What few need is elsewhere.
@@ -369,7 +369,8 @@ bool CacheImpl::contains_local(std::string_view key) const {
 }
 
 std::string CacheImpl::owner_of(std::string_view key) const {
-  const auto view = engine_->driver->view();
+  const auto view = engine_->driver->view(id_);
+  if (view == nullptr) return {};
   return view->find(view->owner(KeyView::of(key).slot()))->name;
 }
 
@@ -489,7 +490,7 @@ CacheStats CacheImpl::stats() const {
   stats.gets_stale = gets_stale_.get();
   stats.gets_failed = gets_failed_.get();
   stats.gets_absent = gets_absent_.get();
-  for (const fetch::Statistics* counters : counters_) {
+  for (const auto& counters : counters_) {
     stats.loads += counters->loads.get();
     stats.loads_failed += counters->loads_failed.get();
     stats.loads_cancelled += counters->loads_cancelled.get();

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/key.h"
 #include "base/striped_counter.h"
+#include "base/tenure.h"
 #include "core/fetch/statistics.h"
 #include "store/store.h"
 
@@ -46,10 +47,10 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
   /// What is to be done now and then; may take a second. One thread at a time.
   void tidy();
   store::Store& store() { return store_; }
+  /// Since when this node owns which slot; the driver's to change while the cache is open.
+  Tenure& tenure() { return tenure_; }
   /// The miss path's counters, one set per loop. Set once, before the cache is handed out.
-  void count_with(std::vector<const fetch::Statistics*> counters) {
-    counters_ = std::move(counters);
-  }
+  void count_with(edge::Driver::Statistics counters) { counters_ = std::move(counters); }
 
  private:
   class AsyncCall;
@@ -83,8 +84,9 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
   const CacheId id_;
   const CacheOptions options_;
   const std::shared_ptr<Engine> engine_;
+  Tenure tenure_;
   store::Store store_;
-  std::vector<const fetch::Statistics*> counters_;
+  edge::Driver::Statistics counters_;
 
   StripedCounter gets_local_;
   StripedCounter gets_mirror_;

@@ -137,7 +137,8 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
   share.elastic = options.elastic;
   const auto core_options = fetch_options(options, loader, options_.loader_threads);
   engine_->pool.add(cache->id(), std::make_shared<const Loader>(std::move(loader)));
-  cache->count_with(engine_->driver->open_cache(cache->name(), core_options, cache->store()));
+  cache->count_with(engine_->driver->open_cache(cache->name(), core_options, cache->store(),
+                                                cache->tenure(), members_locked()));
   memory_left_ -= options.memory_bytes;
   caches_.emplace(cache->name(), Open{cache, share});
   engine_->housekeeper.add(kTidyPeriod, [weak = std::weak_ptr<CacheImpl>(cache)] {
@@ -253,36 +254,48 @@ Result<void> NodeImpl::install_locked(std::vector<Peer> peers) {
   if (stopped_) return fail(ErrorCode::cancelled, "the node was stopped");
   std::erase_if(peers, [this](const Peer& peer) { return peer.address == address(); });
   if (auto valid = validate_reachable(options_.listen, peers); !valid) return valid;
-  std::vector<placement::Member> members;
-  members.push_back({address(), options_.weight, options_.zone});
-  for (const Peer& peer : peers) members.push_back({peer.address, peer.weight, peer.zone});
+  std::vector<Peer> before = std::exchange(peers_, std::move(peers));
+  const std::vector<placement::Member> members = members_locked();
   if (std::string wrong = placement::View::validate(members); !wrong.empty()) {
+    peers_ = std::move(before);
     return fail(ErrorCode::invalid_argument, "peers: " + wrong);
   }
-  engine_->driver->set_members(std::move(members));
-  peers_ = std::move(peers);
+  std::vector<edge::PeerAddress> addresses;
+  for (const Peer& peer : peers_) addresses.push_back({peer.address, peer.address});
+  // Who is new is known before anybody is sent to it, and who leaves until nobody is.
+  engine_->driver->set_peers(std::move(addresses));
+  for (const auto& [name, open] : caches_) engine_->driver->set_members(open.cache->id(), members);
   return {};
 }
 
+std::vector<placement::Member> NodeImpl::members_locked() const {
+  std::vector<placement::Member> members;
+  members.push_back({address(), options_.weight, options_.zone});
+  for (const Peer& peer : peers_) members.push_back({peer.address, peer.weight, peer.zone});
+  return members;
+}
+
 std::vector<PeerStatus> NodeImpl::peers() const {
-  const auto view = engine_->driver->view();
   std::vector<PeerStatus> result;
-  for (const placement::Member& member : view->members()) {
-    PeerStatus status{Peer(member.name, member.weight, member.zone), PeerStatus::State::self};
-    if (member.name != address()) {
-      switch (engine_->driver->reachability(node_id(member.name))) {
-        case membership::Reachability::connecting:
-          status.state = PeerStatus::State::connecting;
-          break;
-        case membership::Reachability::reachable:
-          status.state = PeerStatus::State::reachable;
-          break;
-        case membership::Reachability::unreachable:
-          status.state = PeerStatus::State::unreachable;
-          break;
-      }
+  {
+    MutexLock lock(&mutex_);
+    result.push_back({Peer(address(), options_.weight, options_.zone), PeerStatus::State::self});
+    for (const Peer& peer : peers_) result.push_back({peer, PeerStatus::State::connecting});
+  }
+  std::ranges::sort(result, {}, [](const PeerStatus& status) { return status.peer.address; });
+  for (PeerStatus& status : result) {
+    if (status.state == PeerStatus::State::self) continue;
+    switch (engine_->driver->reachability(node_id(status.peer.address))) {
+      case membership::Reachability::connecting:
+        status.state = PeerStatus::State::connecting;
+        break;
+      case membership::Reachability::reachable:
+        status.state = PeerStatus::State::reachable;
+        break;
+      case membership::Reachability::unreachable:
+        status.state = PeerStatus::State::unreachable;
+        break;
     }
-    result.push_back(std::move(status));
   }
   return result;
 }

@@ -56,6 +56,8 @@ class NodeImpl {
   void divide_locked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void look_at_caches_locked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Result<void> install_locked(std::vector<Peer> peers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// This node and its peers.
+  std::vector<placement::Member> members_locked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   NodeOptions options_;
   std::shared_ptr<Engine> engine_;

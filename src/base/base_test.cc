@@ -437,6 +437,18 @@ TEST(Tenure, AnEpochIsUnbrokenUntilItLosesASlot) {
   EXPECT_EQ(tenure.unbroken(), 70u);
 }
 
+TEST(Tenure, ASlotThatIsKeptKeepsItsEpochHoweverManyChangesThereAre) {
+  const auto tenure = std::make_unique<Tenure>();
+  const SlotIndex kept{7};
+  tenure->change(1, [&](SlotIndex slot) { return slot == kept; });
+  const std::uint64_t epoch = tenure->of(kept);
+  for (std::uint16_t i = 0; i < 10'000; ++i) {
+    const SlotIndex other{static_cast<std::uint16_t>(100 + i % 2)};
+    tenure->change(1, [&](SlotIndex slot) { return slot == kept || slot == other; });
+  }
+  EXPECT_EQ(tenure->of(kept), epoch);
+}
+
 TEST(Tenure, EpochsRiseThoughTheClockDoesNot) {
   Tenure tenure;
   tenure.change(10, [](SlotIndex) { return true; });

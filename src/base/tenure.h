@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bitset>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/ids.h"
@@ -34,8 +36,7 @@ class Tenure {
   template <class Owns>
   void change(std::uint64_t not_before, Owns&& owns) {
     latest_ = std::max(latest_ + 1, not_before);
-    // When the places have all been used, slots that still use this one begin an epoch too.
-    place_ = place_ == kSlotCount - 1 ? std::uint16_t{1} : static_cast<std::uint16_t>(place_ + 1);
+    place_ = next_place();
     if (epochs_[place_].load(std::memory_order_relaxed) == unbroken()) break_epoch();
     epochs_[place_].store(latest_, std::memory_order_relaxed);
     bool any_kept = false;
@@ -55,9 +56,23 @@ class Tenure {
   }
 
  private:
+  static constexpr std::size_t kPlaces = 4096;
   /// Where epochs_ has 0.
   static constexpr std::uint16_t kNotOwned = 0;
 
+  /// One that no slot uses, so that all keep their epochs. Were there slots of so many epochs that
+  /// all are in use, those of the one taken would begin an epoch too.
+  std::uint16_t next_place() const {
+    std::bitset<kPlaces> used;
+    used.set(kNotOwned);
+    for (const auto& place : places_) used.set(place.load(std::memory_order_relaxed));
+    std::uint16_t place = place_;
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+      place = place == kPlaces - 1 ? std::uint16_t{1} : static_cast<std::uint16_t>(place + 1);
+      if (!used.test(place)) break;
+    }
+    return place;
+  }
   void break_epoch() { unbroken_.store(0, std::memory_order_relaxed); }
 
   std::atomic<std::uint64_t> unbroken_{0};
@@ -66,7 +81,7 @@ class Tenure {
   /// Of each slot's epoch: most slots share one, and a quarter of the memory stays in the
   /// processor's caches.
   std::array<std::atomic<std::uint16_t>, kSlotCount> places_{};
-  std::array<std::atomic<std::uint64_t>, kSlotCount> epochs_{};
+  std::array<std::atomic<std::uint64_t>, kPlaces> epochs_{};
 };
 
 }  // namespace kith

@@ -24,11 +24,13 @@ constexpr Duration kLongestRetry = std::chrono::seconds(1);
 }  // namespace
 
 Asks::Asks(CacheId cache, std::uint64_t id_base, const Options& options, Storage& storage,
-           Surroundings& surroundings, Waiters& waiters, Flights& flights, Statistics& statistics)
+           const Ownership& ownership, Surroundings& surroundings, Waiters& waiters,
+           Flights& flights, Statistics& statistics)
     : cache_(cache),
       next_request_(id_base + 1),
       options_(options),
       storage_(storage),
+      ownership_(ownership),
       surroundings_(surroundings),
       waiters_(waiters),
       flights_(flights),
@@ -71,7 +73,7 @@ void Asks::join(KeyView key, Waiter waiter, TimePoint now, Actions& out) {
 
 void Asks::route(Handle handle, TimePoint now, Actions& out) {
   const Ask& ask = *asks_.find(handle);
-  const placement::View& view = *surroundings_.view;
+  const placement::View& view = *ownership_.view;
   const SlotIndex slot = ask.key.view().slot();
   const NodeId owner = view.owner(slot);
   if (owner == surroundings_.self) return load_here(handle, Flights::Role::owner, now, out);
@@ -109,7 +111,7 @@ void Asks::send(Handle handle, NodeId target, bool guest, TimePoint now, Actions
   timers_.push(ask.latest, Timer{Timer::Kind::give_up, handle, ask.request});
   wire::peer::Get get;
   get.request = ask.request;
-  get.view = short_id(surroundings_.view->id());
+  get.view = short_id(ownership_.view->id());
   get.budget_us = microseconds_until(ask.latest, now);
   get.hops = static_cast<std::uint8_t>(ask.redirects);
   get.guest = guest;
@@ -205,7 +207,7 @@ bool Asks::follow(Handle handle, NodeId hint, TimePoint now, Actions& out) {
     return false;
   }
   // Only nodes of this node's own view are ever asked: a peer's word opens no connection.
-  if (surroundings_.view->find(hint) == nullptr || hint == ask.target || !may_ask(ask, hint)) {
+  if (ownership_.view->find(hint) == nullptr || hint == ask.target || !may_ask(ask, hint)) {
     return false;
   }
   surroundings_.marks.hit(Mark::ask_redirected);
@@ -218,7 +220,7 @@ bool Asks::follow(Handle handle, NodeId hint, TimePoint now, Actions& out) {
 void Asks::refuse(Handle handle, NodeId node, TimePoint now, Actions& out) {
   Ask& ask = *asks_.find(handle);
   // A node that only denied owning the key may still be the one to stand in for the owner.
-  if (ask.guest || node == surroundings_.view->owner(ask.key.view().slot())) {
+  if (ask.guest || node == ownership_.view->owner(ask.key.view().slot())) {
     ask.refused.push_back(node);
   }
   ask.owner_refused = true;
@@ -369,7 +371,7 @@ void Asks::hedge(Handle handle, TimePoint now, Actions& out) {
   Ask& ask = *asks_.find(handle);
   const SlotIndex slot = ask.key.view().slot();
   for (std::size_t rank = 1; rank < placement::kRanks; ++rank) {
-    const auto other = surroundings_.view->ranked(slot, rank);
+    const auto other = ownership_.view->ranked(slot, rank);
     if (!other) return;
     if (*other == surroundings_.self || *other == ask.target || !may_ask(ask, *other)) continue;
     if (!hedging_.spend()) return;
@@ -381,7 +383,7 @@ void Asks::hedge(Handle handle, TimePoint now, Actions& out) {
     surroundings_.neighbours.request_sent(*other, now);
     wire::peer::Get get;
     get.request = ask.hedge;
-    get.view = short_id(surroundings_.view->id());
+    get.view = short_id(ownership_.view->id());
     get.budget_us = microseconds_until(ask.latest, now);
     get.no_load = true;
     get.cache = cache_;

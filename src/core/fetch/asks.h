@@ -20,6 +20,7 @@
 #include "core/fetch/hedging.h"
 #include "core/fetch/idle_memory.h"
 #include "core/fetch/options.h"
+#include "core/fetch/ownership.h"
 #include "core/fetch/retry_budget.h"
 #include "core/fetch/statistics.h"
 #include "core/fetch/surroundings.h"
@@ -39,7 +40,8 @@ namespace kith::fetch {
 class Asks {
  public:
   Asks(CacheId cache, std::uint64_t id_base, const Options& options, Storage& storage,
-       Surroundings& surroundings, Waiters& waiters, Flights& flights, Statistics& statistics);
+       const Ownership& ownership, Surroundings& surroundings, Waiters& waiters, Flights& flights,
+       Statistics& statistics);
 
   /// Lets a user wait for the key, which another node owns.
   void join(KeyView key, Waiter waiter, TimePoint now, Actions& out);
@@ -142,6 +144,7 @@ class Asks {
   RequestId next_request_;
   const Options& options_;
   Storage& storage_;
+  const Ownership& ownership_;
   Surroundings& surroundings_;
   Waiters& waiters_;
   Flights& flights_;

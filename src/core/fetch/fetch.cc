@@ -21,13 +21,15 @@ constexpr Duration kNewsGrace = std::chrono::milliseconds(100);
 }  // namespace
 
 Fetch::Fetch(CacheId cache, std::uint64_t id_base, const Options& options, Storage& storage,
-             Surroundings& surroundings)
+             const Ownership& ownership, Surroundings& surroundings)
     : cache_(cache),
       options_(options),
       storage_(storage),
+      ownership_(ownership),
       surroundings_(surroundings),
-      flights_(cache, id_base, options_, storage, surroundings, waiters_, statistics_),
-      asks_(cache, id_base, options_, storage, surroundings, waiters_, flights_, statistics_) {}
+      flights_(cache, id_base, options_, storage, ownership, surroundings, waiters_, *statistics_),
+      asks_(cache, id_base, options_, storage, ownership, surroundings, waiters_, flights_,
+            *statistics_) {}
 
 void Fetch::get(KeyView key, const Waiter& user, TimePoint now, Actions& out) {
   // The user looked into memory before; a fill may have come between.
@@ -73,8 +75,8 @@ void Fetch::serve(NodeId caller, std::span<const wire::peer::Get* const> gets, T
 void Fetch::serve(NodeId caller, const wire::peer::Get& get, KeyView key,
                   std::optional<Entry>& entry, TimePoint now, Actions& out) {
   using wire::peer::NotOwner;
-  const ViewId view = surroundings_.view->id();
-  statistics_.served.add();
+  const ViewId view = ownership_.view->id();
+  statistics_->served.add();
   if (entry && may_serve(key, *entry, get)) {
     Value value = std::move(entry->value);
     const Found found{*entry, false, false, entry->holding != Holding::owned};
@@ -90,13 +92,13 @@ void Fetch::serve(NodeId caller, const wire::peer::Get& get, KeyView key,
   }
   if (surroundings_.draining) {
     out.emplace_back(Send{caller, NotOwner{get.request, NotOwner::Reason::draining, view,
-                                           surroundings_.view->owner(key.slot())}});
+                                           ownership_.view->owner(key.slot())}});
     return;
   }
   // A load that runs here is joined whoever owns the key: that cannot close a cycle, and saves one.
   if (!owner && !get.guest && !flights_.alive(key)) {
     out.emplace_back(Send{caller, NotOwner{get.request, NotOwner::Reason::not_mine, view,
-                                           surroundings_.view->owner(key.slot())}});
+                                           ownership_.view->owner(key.slot())}});
     return;
   }
   // Nobody waits any more, or the request is waiting here already.
@@ -180,7 +182,7 @@ Error Fetch::timed_out(const Waiter& waiter) const {
   std::string message = "no answer within the timeout";
   if (waiter.place == Waiter::Place::ask || waiter.place == Waiter::Place::ask_next) {
     if (const auto target = asks_.target_of(waiter.subject)) {
-      const placement::Member* member = surroundings_.view->find(*target);
+      const placement::Member* member = ownership_.view->find(*target);
       if (member != nullptr) message += "; asked " + member->name;
     }
   } else if (waiter.place == Waiter::Place::flight) {
@@ -190,7 +192,7 @@ Error Fetch::timed_out(const Waiter& waiter) const {
 }
 
 bool Fetch::owns(KeyView key) const {
-  return surroundings_.view->owner(key.slot()) == surroundings_.self;
+  return ownership_.view->owner(key.slot()) == surroundings_.self;
 }
 
 }  // namespace kith::fetch

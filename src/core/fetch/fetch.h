@@ -4,6 +4,7 @@
 #include <kith/time.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "core/fetch/asks.h"
 #include "core/fetch/flights.h"
 #include "core/fetch/options.h"
+#include "core/fetch/ownership.h"
 #include "core/fetch/statistics.h"
 #include "core/fetch/surroundings.h"
 #include "core/fetch/waiters.h"
@@ -27,9 +29,9 @@ namespace kith::fetch {
 class Fetch {
  public:
   /// Request and load ids count up from `id_base`, whose low 40 bits are zero and whose others tell
-  /// the caches and loops of a process apart. `storage` and `surroundings` must outlive the object.
+  /// the caches and loops of a process apart. The references must outlive the object.
   Fetch(CacheId cache, std::uint64_t id_base, const Options& options, Storage& storage,
-        Surroundings& surroundings);
+        const Ownership& ownership, Surroundings& surroundings);
 
   Fetch(const Fetch&) = delete;
   Fetch& operator=(const Fetch&) = delete;
@@ -63,7 +65,8 @@ class Fetch {
   std::size_t memory_bytes() const {
     return waiters_.memory_bytes() + asks_.memory_bytes() + flights_.memory_bytes();
   }
-  const Statistics& statistics() const { return statistics_; }
+  /// Readable from any thread.
+  std::shared_ptr<const Statistics> statistics() const { return statistics_; }
 
  private:
   void serve(NodeId caller, const wire::peer::Get& get, KeyView key, std::optional<Entry>& entry,
@@ -79,8 +82,10 @@ class Fetch {
   CacheId cache_;
   Options options_;
   Storage& storage_;
+  const Ownership& ownership_;
   Surroundings& surroundings_;
-  Statistics statistics_;
+  /// Shared with who reads them, perhaps later than the cache is open.
+  const std::shared_ptr<Statistics> statistics_ = std::make_shared<Statistics>();
   Waiters waiters_;
   Flights flights_;
   Asks asks_;

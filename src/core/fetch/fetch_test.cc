@@ -61,7 +61,7 @@ class FakeNeighbours final : public Neighbours {
 
 class FetchTest : public testing::Test {
  protected:
-  explicit FetchTest(Options options = {}) : fetch_(CacheId{9}, 0, options, storage_, world_) {}
+  explicit FetchTest(Options options = {}) : fetch_(CacheId{9}, 0, options, storage_, ownership_, world_) {}
 
   /// A key whose ranked nodes are these.
   static std::string key_with(std::initializer_list<std::string> ranks) {
@@ -135,10 +135,9 @@ class FetchTest : public testing::Test {
   Rng rng_{1};
   Marks marks_;
   Tenure tenure_;
+  Ownership ownership_{.view = shared_view(), .tenure = tenure_};
   Surroundings world_{.self = node_id(kSelf),
                       .boot = BootId{77},
-                      .view = shared_view(),
-                      .tenure = tenure_,
                       .draining = false,
                       .neighbours = neighbours_,
                       .rng = rng_,
@@ -265,7 +264,7 @@ TEST_F(FetchTest, LoaderThatNeverAnswersIsGivenUp) {
   EXPECT_EQ(of_type<CancelLoad>().size(), 1u);
   EXPECT_TRUE(fetch_.idle());
   fetch_.on_loaded(load.load, value("late"), kNow + 11s, out_);
-  EXPECT_EQ(fetch_.statistics().loads_late_answers.get(), 1u);
+  EXPECT_EQ(fetch_.statistics()->loads_late_answers.get(), 1u);
   EXPECT_TRUE(storage_.entries.empty());
 }
 

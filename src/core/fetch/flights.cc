@@ -21,11 +21,13 @@ constexpr double kNegativeTtlJitter = 0.2;
 }  // namespace
 
 Flights::Flights(CacheId cache, std::uint64_t id_base, const Options& options, Storage& storage,
-                 Surroundings& surroundings, Waiters& waiters, Statistics& statistics)
+                 const Ownership& ownership, Surroundings& surroundings, Waiters& waiters,
+                 Statistics& statistics)
     : cache_(cache),
       next_load_(id_base),
       options_(options),
       storage_(storage),
+      ownership_(ownership),
       surroundings_(surroundings),
       waiters_(waiters),
       statistics_(statistics),
@@ -220,7 +222,7 @@ void Flights::stop(const Error& error, Actions& out) {
         out.push_back(
             Send{waiter.caller,
                  wire::peer::NotOwner{waiter.request, wire::peer::NotOwner::Reason::draining,
-                                      surroundings_.view->id(), surroundings_.self}});
+                                      ownership_.view->id(), surroundings_.self}});
       } else {
         answer(waiter, error, out);
       }
@@ -231,14 +233,14 @@ void Flights::stop(const Error& error, Actions& out) {
 Entry Flights::entry_for(const Flight& flight, TimePoint now) {
   Entry entry;
   entry.holding = holding_for(flight);
-  const std::uint64_t tenure = surroundings_.tenure.of(flight.key.view().slot());
+  const std::uint64_t tenure = ownership_.tenure.of(flight.key.view().slot());
   entry.version = Version{tenure != 0 ? tenure : surroundings_.boot.value, ++sequence_};
   entry.load_cost = now - flight.started;
   return entry;
 }
 
 Holding Flights::holding_for(const Flight& flight) {
-  if (surroundings_.view->owner(flight.key.view().slot()) == surroundings_.self) {
+  if (ownership_.view->owner(flight.key.view().slot()) == surroundings_.self) {
     return Holding::owned;
   }
   if (flight.role == Role::owner) surroundings_.marks.hit(Mark::flight_owner_moved);
@@ -326,8 +328,8 @@ void Flights::answer_all(const Flight& flight, Ending&& ending) {
 
 void Flights::answer(const Waiter& waiter, const Found& found, TimePoint now, Actions& out) {
   if (waiter.remote) {
-    out.emplace_back(value_reply(waiter.caller, waiter.request, surroundings_.view->id(),
-                                 load_hint(), found, found.entry.value, now));
+    out.emplace_back(value_reply(waiter.caller, waiter.request, ownership_.view->id(), load_hint(),
+                                 found, found.entry.value, now));
   } else {
     out.emplace_back(Complete{waiter.ticket, answer_of(found)});
   }
@@ -357,7 +359,7 @@ void Flights::refuse_busy(const Waiter& waiter, Actions& out) {
 }
 
 std::size_t Flights::last_resort_limit() const {
-  const std::size_t members = std::max<std::size_t>(1, surroundings_.view->members().size());
+  const std::size_t members = std::max<std::size_t>(1, ownership_.view->members().size());
   return std::max<std::size_t>(1, static_cast<std::size_t>(limiter_.limit()) / members);
 }
 

@@ -20,6 +20,7 @@
 #include "core/fetch/limiter.h"
 #include "core/fetch/load_queue.h"
 #include "core/fetch/options.h"
+#include "core/fetch/ownership.h"
 #include "core/fetch/statistics.h"
 #include "core/fetch/surroundings.h"
 #include "core/fetch/waiters.h"
@@ -43,7 +44,8 @@ class Flights {
   };
 
   Flights(CacheId cache, std::uint64_t id_base, const Options& options, Storage& storage,
-          Surroundings& surroundings, Waiters& waiters, Statistics& statistics);
+          const Ownership& ownership, Surroundings& surroundings, Waiters& waiters,
+          Statistics& statistics);
 
   /// Lets `waiter` wait for the key's load, which is begun when there is none.
   void join(KeyView key, Waiter waiter, Role role, TimePoint now, Actions& out);
@@ -119,6 +121,7 @@ class Flights {
   std::uint64_t next_load_;
   const Options& options_;
   Storage& storage_;
+  const Ownership& ownership_;
   Surroundings& surroundings_;
   Waiters& waiters_;
   Statistics& statistics_;

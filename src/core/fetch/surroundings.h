@@ -3,7 +3,6 @@
 
 #include <kith/time.h>
 
-#include <memory>
 #include <optional>
 #include <span>
 
@@ -12,8 +11,6 @@
 #include "base/key.h"
 #include "base/mark.h"
 #include "base/rng.h"
-#include "base/tenure.h"
-#include "core/placement/view.h"
 
 namespace kith::fetch {
 
@@ -43,10 +40,6 @@ class Neighbours {
 struct Surroundings {
   NodeId self;
   BootId boot;
-  /// The present view. Never null once a request comes in.
-  std::shared_ptr<const placement::View> view;
-  /// Since when this node owns which slot. Changed by the driver with the view.
-  const Tenure& tenure;
   /// About to stop: requests of others are refused.
   bool draining = false;
   Neighbours& neighbours;

@@ -48,46 +48,59 @@ inline constexpr bool is_reply<wire::peer::Failure> = true;
 class Node::Cache {
  public:
   Cache(CacheId id, std::uint64_t id_base, const fetch::Options& options, store::Store& store,
-        fetch::Surroundings& surroundings)
-      : id_(id), storage_(store), fetch_(id, id_base, options, storage_, surroundings) {}
+        fetch::Ownership ownership, fetch::Surroundings& surroundings)
+      : id_(id),
+        storage_(store),
+        ownership_(std::move(ownership)),
+        fetch_(id, id_base, options, storage_, ownership_, surroundings) {}
 
   CacheId id() const { return id_; }
   fetch::Fetch& fetch() { return fetch_; }
+  std::shared_ptr<const placement::View>& view() { return ownership_.view; }
 
  private:
   CacheId id_;
   StoreStorage storage_;
+  fetch::Ownership ownership_;
   fetch::Fetch fetch_;
 };
 
-Node::Node(NodeOptions options, const Tenure& tenure, Marks& marks)
+Node::Node(NodeOptions options, Marks& marks)
     : slice_(options.slice),
       rng_(options.seed),
       liveness_(options.liveness, marks),
       surroundings_{.self = node_id(options.name),
                     .boot = options.boot,
-                    .view = nullptr,
-                    .tenure = tenure,
                     .draining = false,
                     .neighbours = *this,
                     .rng = rng_,
-                    .marks = marks} {
-  surroundings_.view = placement::View::build({placement::Member{options.name}});
-}
+                    .marks = marks} {}
 
 Node::~Node() = default;
 
-void Node::open_cache(std::string_view name, const fetch::Options& options, store::Store& store) {
+void Node::open_cache(std::string_view name, const fetch::Options& options, store::Store& store,
+                      const Tenure& tenure, std::shared_ptr<const placement::View> view) {
   const CacheId id = cache_id(name);
   KITH_CHECK(find(id) == nullptr);
+  KITH_CHECK(view != nullptr);
   KITH_CHECK(caches_.size() < 0xffff);
   const std::uint64_t id_base = std::uint64_t{caches_.size()} << 48 | std::uint64_t{slice_} << 40;
-  caches_.push_back(std::make_unique<Cache>(id, id_base, options, store, surroundings_));
+  caches_.push_back(std::make_unique<Cache>(
+      id, id_base, options, store, fetch::Ownership{std::move(view), tenure}, surroundings_));
 }
 
-const fetch::Statistics* Node::statistics(CacheId cache) const {
+void Node::close_cache(CacheId cache, TimePoint now, fetch::Actions& out) {
+  for (std::unique_ptr<Cache>& candidate : caches_) {
+    if (candidate == nullptr || candidate->id() != cache) continue;
+    candidate->fetch().stop(now, out);
+    candidate = nullptr;
+    return;
+  }
+}
+
+std::shared_ptr<const fetch::Statistics> Node::statistics(CacheId cache) const {
   Cache* found = find(cache);
-  return found == nullptr ? nullptr : &found->fetch().statistics();
+  return found == nullptr ? nullptr : found->fetch().statistics();
 }
 
 void Node::on_get(const GetRequest& request, TimePoint now, fetch::Actions& out) {
@@ -166,14 +179,14 @@ void Node::handle(NodeId from, const wire::peer::Get& get, TimePoint now, fetch:
     cache->fetch().serve(from, std::span(&one, 1), now, out);
     return;
   }
-  out.emplace_back(fetch::Send{from, NotOwner{get.request, NotOwner::Reason::unknown_cache,
-                                              surroundings_.view->id(), surroundings_.self}});
+  out.emplace_back(fetch::Send{
+      from, NotOwner{get.request, NotOwner::Reason::unknown_cache, ViewId{}, surroundings_.self}});
 }
 
 void Node::handle(NodeId from, const wire::peer::Cancel& cancel, TimePoint now,
                   fetch::Actions& out) {
   // A request id names its cache in the sender's numbering, not in this node's.
-  for (const auto& cache : caches_) cache->fetch().cancel(from, cancel.request, now, out);
+  for_each_cache([&](Cache& cache) { cache.fetch().cancel(from, cancel.request, now, out); });
 }
 
 template <class Reply>
@@ -197,52 +210,55 @@ void Node::on_link_down(NodeId node, TimePoint now, fetch::Actions& out) {
 }
 
 void Node::on_caller_gone(NodeId node, TimePoint now, fetch::Actions& out) {
-  for (const auto& cache : caches_) cache->fetch().on_caller_gone(node, now, out);
+  for_each_cache([&](Cache& cache) { cache.fetch().on_caller_gone(node, now, out); });
 }
 
-void Node::on_view(std::shared_ptr<const placement::View> view, TimePoint now, fetch::Actions&) {
-  KITH_CHECK(view->find(surroundings_.self) != nullptr);
-  surroundings_.view = std::move(view);
-  std::vector<NodeId> peers;
-  for (const NodeId node : surroundings_.view->nodes()) {
-    if (node != surroundings_.self) peers.push_back(node);
-  }
+void Node::on_peers(std::span<const NodeId> peers, TimePoint now) {
   liveness_.set_peers(peers, now);
+}
+
+void Node::on_view(CacheId cache, std::shared_ptr<const placement::View> view) {
+  KITH_CHECK(view != nullptr);
+  if (Cache* found = find(cache)) found->view() = std::move(view);
+}
+
+std::shared_ptr<const placement::View> Node::view(CacheId cache) const {
+  Cache* const found = find(cache);
+  return found == nullptr ? nullptr : found->view();
 }
 
 void Node::on_drain(TimePoint, fetch::Actions&) { surroundings_.draining = true; }
 
 void Node::on_stop(TimePoint now, fetch::Actions& out) {
   surroundings_.draining = true;
-  for (const auto& cache : caches_) cache->fetch().stop(now, out);
+  for_each_cache([&](Cache& cache) { cache.fetch().stop(now, out); });
 }
 
 void Node::on_deadline(TimePoint now, fetch::Actions& out) {
   events_.clear();
   liveness_.on_deadline(now, events_);
   apply(events_, now, out);
-  for (const auto& cache : caches_) cache->fetch().on_deadline(now, out);
+  for_each_cache([&](Cache& cache) { cache.fetch().on_deadline(now, out); });
 }
 
 std::optional<TimePoint> Node::next_deadline() const {
   std::optional<TimePoint> next = liveness_.next_deadline();
-  for (const auto& cache : caches_) {
-    const auto deadline = cache->fetch().next_deadline();
+  for_each_cache([&](Cache& cache) {
+    const auto deadline = cache.fetch().next_deadline();
     if (deadline && (!next || *deadline < *next)) next = deadline;
-  }
+  });
   return next;
 }
 
 bool Node::idle() const {
-  for (const auto& cache : caches_) {
-    if (!cache->fetch().idle()) return false;
-  }
-  return true;
+  bool idle = true;
+  for_each_cache([&](Cache& cache) { idle = idle && cache.fetch().idle(); });
+  return idle;
 }
 
 std::size_t Node::request_bytes() const {
   std::size_t bytes = 0;
-  for (const auto& cache : caches_) bytes += cache->fetch().memory_bytes();
+  for_each_cache([&](Cache& cache) { bytes += cache.fetch().memory_bytes(); });
   return bytes;
 }
 
@@ -262,7 +278,7 @@ void Node::apply(const std::vector<membership::LivenessEvent>& events, TimePoint
         [[fallthrough]];
       case Kind::lost_by_link:
         out.emplace_back(fetch::PeerChanged{event.node, false});
-        for (const auto& cache : caches_) cache->fetch().on_unreachable(event.node, now, out);
+        for_each_cache([&](Cache& cache) { cache.fetch().on_unreachable(event.node, now, out); });
         break;
     }
   }
@@ -276,9 +292,16 @@ void Node::request_sent(NodeId node, TimePoint now) { liveness_.on_request_sent(
 
 void Node::request_ended(NodeId node) { liveness_.on_request_ended(node); }
 
+template <class Fn>
+void Node::for_each_cache(Fn&& fn) const {
+  for (const auto& cache : caches_) {
+    if (cache != nullptr) fn(*cache);
+  }
+}
+
 Node::Cache* Node::find(CacheId cache) const {
   for (const auto& candidate : caches_) {
-    if (candidate->id() == cache) return candidate.get();
+    if (candidate != nullptr && candidate->id() == cache) return candidate.get();
   }
   return nullptr;
 }

@@ -58,8 +58,8 @@ struct GetRequest {
 /// when next_deadline() has come. `now` must never go back.
 class Node final : private fetch::Neighbours {
  public:
-  /// The references must outlive it.
-  Node(NodeOptions options, const Tenure& tenure, Marks& marks);
+  /// `marks` must outlive it.
+  Node(NodeOptions options, Marks& marks);
   ~Node() override;
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -67,10 +67,15 @@ class Node final : private fetch::Neighbours {
   NodeId id() const { return surroundings_.self; }
   BootId boot() const { return surroundings_.boot; }
 
-  /// Makes a cache known. `store` must outlive the node. The name must be new.
-  void open_cache(std::string_view name, const fetch::Options& options, store::Store& store);
-  /// The miss path's counters of an open cache; readable from any thread. Null: not open.
-  const fetch::Statistics* statistics(CacheId cache) const;
+  /// Makes a cache known, whose keys are owned as `view` says. `store` and `tenure` must outlive
+  /// its being open. The name must not be open.
+  void open_cache(std::string_view name, const fetch::Options& options, store::Store& store,
+                  const Tenure& tenure, std::shared_ptr<const placement::View> view);
+  /// Ends what is under way in the cache as on_stop() does, and forgets it.
+  void close_cache(CacheId cache, TimePoint now, fetch::Actions& out);
+  /// The miss path's counters of an open cache; readable from any thread, also when it was closed.
+  /// Null: not open.
+  std::shared_ptr<const fetch::Statistics> statistics(CacheId cache) const;
 
   // From the user's side.
   void on_get(const GetRequest& request, TimePoint now, fetch::Actions& out);
@@ -95,8 +100,11 @@ class Node final : private fetch::Neighbours {
   void on_caller_gone(NodeId node, TimePoint now, fetch::Actions& out);
 
   // From the operator's side.
-  /// The set of nodes changed. Requests under way are not lost.
-  void on_view(std::shared_ptr<const placement::View> view, TimePoint now, fetch::Actions& out);
+  /// These are the nodes to which this one has links, or tries to. Whoever is not among them counts
+  /// as unreachable.
+  void on_peers(std::span<const NodeId> peers, TimePoint now);
+  /// The owners of an open cache's keys changed. Requests under way are not lost.
+  void on_view(CacheId cache, std::shared_ptr<const placement::View> view);
   /// About to stop: requests of other nodes are refused from now on.
   void on_drain(TimePoint now, fetch::Actions& out);
   /// Ends everything under way: users get `cancelled`, other nodes are sent to a stand-in.
@@ -105,7 +113,8 @@ class Node final : private fetch::Neighbours {
   void on_deadline(TimePoint now, fetch::Actions& out);
   std::optional<TimePoint> next_deadline() const;
 
-  const std::shared_ptr<const placement::View>& view() const { return surroundings_.view; }
+  /// Null: not open.
+  std::shared_ptr<const placement::View> view(CacheId cache) const;
   membership::Reachability reachability(NodeId node) const { return liveness_.state(node); }
   /// Nothing is under way: no load, no request.
   bool idle() const;
@@ -134,6 +143,8 @@ class Node final : private fetch::Neighbours {
 
   void apply(const std::vector<membership::LivenessEvent>& events, TimePoint now,
              fetch::Actions& out);
+  template <class Fn>
+  void for_each_cache(Fn&& fn) const;
   Cache* find(CacheId cache) const;
   Cache* find_by_ordinal(std::uint64_t id) const;
 
@@ -141,7 +152,8 @@ class Node final : private fetch::Neighbours {
   Rng rng_;
   membership::Liveness liveness_;
   fetch::Surroundings surroundings_;
-  /// In the order of opening; a cache's place is the ordinal in its request and load ids.
+  /// In the order of opening; a cache's place is the ordinal in its request and load ids. Null: it
+  /// was closed, and the place is not used again.
   std::vector<std::unique_ptr<Cache>> caches_;
   std::vector<membership::LivenessEvent> events_;
   /// Of on_messages(), kept for its memory.

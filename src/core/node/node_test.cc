@@ -20,8 +20,9 @@ const NodeId kPeer = node_id("b:1");
 class NodeTest : public testing::Test {
  protected:
   NodeTest() {
-    node_.open_cache("one", {}, store_one_);
-    node_.open_cache("two", {}, store_two_);
+    const auto view = placement::View::build({{"a:1"}});
+    node_.open_cache("one", {}, store_one_, tenure_, view);
+    node_.open_cache("two", {}, store_two_, tenure_, view);
   }
   void get(const std::string& cache, const std::string& key, std::uint64_t ticket) {
     node_.on_get({fetch::Ticket{ticket}, cache_id(cache), KeyView::of(key), kNow + 5s}, kNow, out_);
@@ -44,7 +45,7 @@ class NodeTest : public testing::Test {
   Tenure tenure_;
   store::Store store_one_{{}};
   store::Store store_two_{{}};
-  Node node_{NodeOptions{.name = "a:1", .boot = BootId{5}, .seed = 1, .slice = 3}, tenure_, marks_};
+  Node node_{NodeOptions{.name = "a:1", .boot = BootId{5}, .seed = 1, .slice = 3}, marks_};
   fetch::Actions out_;
 };
 
@@ -129,6 +130,45 @@ TEST_F(NodeTest, PingIsAnswered) {
   EXPECT_EQ(std::get<wire::peer::Pong>(only<fetch::Send>().message).request, 4u);
 }
 
+TEST_F(NodeTest, AViewIsOneCachesOwn) {
+  node_.on_peers({&kPeer, 1}, kNow);
+  node_.on_link_up(kPeer, kNow, out_);
+  node_.on_view(cache_id("one"), placement::View::build({{"b:1"}}));
+  get("one", "k", 1);
+  EXPECT_EQ(only<fetch::Send>().to, kPeer);
+  out_.clear();
+  get("two", "k", 2);
+  EXPECT_EQ(only<fetch::StartLoad>().cache, cache_id("two"));
+}
+
+TEST_F(NodeTest, WhoOwnsNothingAsksAndLoadsOnlyWhenNobodyAnswers) {
+  node_.on_view(cache_id("one"), placement::View::build({{"b:1"}, {"c:1"}}));
+  get("one", "k", 1);
+  EXPECT_EQ(only<fetch::StartLoad>().cache, cache_id("one")) << "no peer is reachable";
+}
+
+TEST_F(NodeTest, AClosedCacheEndsItsRequestsAndIsUnknown) {
+  const auto counted = node_.statistics(cache_id("one"));
+  get("one", "k", 1);
+  get("two", "k", 2);
+  const auto load = std::get<fetch::StartLoad>(out_.front());
+  out_.clear();
+  node_.close_cache(cache_id("one"), kNow, out_);
+  EXPECT_EQ(only<fetch::Complete>().ticket, fetch::Ticket{1});
+  EXPECT_EQ(only<fetch::Complete>().result.error().code, ErrorCode::cancelled);
+  EXPECT_EQ(counted->loads.get(), 1u) << "the counters stay readable";
+  out_.clear();
+  node_.on_loaded(load.load, fetch::LoadedNothing{}, kNow, out_);
+  node_.on_withdraw(cache_id("one"), fetch::Ticket{1}, kNow, out_);
+  node_.on_view(cache_id("one"), placement::View::build({{"b:1"}}));
+  EXPECT_TRUE(out_.empty());
+  EXPECT_FALSE(node_.idle()) << "the other cache goes on";
+  // It may be opened again, and is another cache then.
+  node_.open_cache("one", {}, store_one_, tenure_, placement::View::build({{"a:1"}}));
+  get("one", "k", 3);
+  EXPECT_NE(only<fetch::StartLoad>().load, load.load);
+}
+
 TEST_F(NodeTest, ForgedIdsAreIgnored) {
   wire::peer::Miss miss;
   miss.request = 0xffff'0000'0000'0001;
@@ -139,10 +179,12 @@ TEST_F(NodeTest, ForgedIdsAreIgnored) {
 }
 
 TEST_F(NodeTest, SilentPeersLinkIsDroppedAndItsRequestsGoElsewhere) {
-  node_.on_view(placement::View::build({{"a:1"}, {"b:1"}}), kNow, out_);
+  const auto view = placement::View::build({{"a:1"}, {"b:1"}});
+  node_.on_peers({&kPeer, 1}, kNow);
+  node_.on_view(cache_id("one"), view);
   node_.on_link_up(kPeer, kNow, out_);
   std::string key = "k";
-  while (node_.view()->owner(KeyView::of(key).slot()) != kPeer) key += 'k';
+  while (view->owner(KeyView::of(key).slot()) != kPeer) key += 'k';
   get("one", key, 1);
   EXPECT_EQ(node_.requests_to(kPeer), 1u);
   out_.clear();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -16,7 +17,6 @@
 #include "base/check.h"
 #include "base/countdown.h"
 #include "base/mutex.h"
-#include "base/snapshot.h"
 #include "edge/driver/inbox.h"
 #include "edge/driver/log.h"
 #include "edge/driver/slices.h"
@@ -33,7 +33,7 @@ namespace {
 constexpr Duration kLastWords = std::chrono::milliseconds(100);
 /// Loop numbers fit the byte that the core's ids have for them.
 constexpr int kMaxLoops = 256;
-/// What a node is called that nobody can reach.
+/// The address, and so the name, of a node that nobody can reach.
 constexpr std::string_view kUnreachableName = "local:0";
 
 /// A thread that gets none of the process's signals: those are the host program's.
@@ -51,28 +51,36 @@ std::thread quiet_thread(std::size_t index, auto body) {
 class LoopDriver final : public Driver, private Acceptor::Listener {
  public:
   /// `loops` are as many as the options say; `acceptor`, if any, lives on the first.
-  LoopDriver(const DriverOptions& options, std::string name,
+  LoopDriver(const DriverOptions& options, std::string name, std::string address,
              std::vector<std::unique_ptr<Loop>> loops, std::unique_ptr<Acceptor> acceptor,
              LoadRunner& runner);
   ~LoopDriver() override { stop(Duration::zero()); }
 
   const std::string& name() const override { return self_.name; }
+  const std::string& address() const override { return address_; }
   bool on_loop_thread() const override;
   void get(Call& call) override;
   void get_many(std::span<Call* const> calls) override;
   void withdraw(std::shared_ptr<Call> call) override;
   void refresh(CacheId cache, Key key) override;
   void loaded(fetch::LoadId load, fetch::LoadOutcome outcome) override;
-  std::vector<const fetch::Statistics*> open_cache(std::string name, const fetch::Options& options,
-                                                   store::Store& store) override;
-  void set_members(std::vector<placement::Member> members) override;
-  std::shared_ptr<const placement::View> view() const override { return view_.load(); }
-  const Tenure& tenure() const override { return tenure_; }
+  Statistics open_cache(std::string name, const fetch::Options& options, store::Store& store,
+                        Tenure& tenure, std::vector<placement::Member> members) override;
+  void close_cache(CacheId cache) override;
+  void set_members(CacheId cache, std::vector<placement::Member> members) override;
+  std::shared_ptr<const placement::View> view(CacheId cache) const override;
+  void set_peers(std::vector<PeerAddress> peers) override;
   membership::Reachability reachability(NodeId node) const override;
   Memory memory() const override;
   void stop(Duration grace) override;
 
  private:
+  using ViewPointer = std::shared_ptr<const placement::View>;
+  struct OpenCache {
+    Tenure& tenure;
+    ViewPointer view;
+  };
+
   void on_accepted(Acceptor::Accepted accepted) override;
   void on_refused(std::string_view who, std::string_view why) override;
 
@@ -82,15 +90,15 @@ class LoopDriver final : public Driver, private Acceptor::Listener {
   /// Runs fn(Worker&) on each loop and waits for all.
   template <class Fn>
   void on_each_loop(Fn fn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_);
-  void change_tenure(const placement::View& view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_);
+  /// The view of the members, which caches share that have the same.
+  ViewPointer view_of(std::vector<placement::Member> members) const;
+  void change_tenure(Tenure& tenure, const placement::View& view) const;
   void drain(Duration grace) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_);
 
   Log log_;
   const Identity self_;
   const TimePoint started_ = clock_now();
-  Snapshot<placement::View> view_;
-  /// Changed with control_ held, before the loops hear of the view.
-  Tenure tenure_;
+  const std::string address_;
   /// Whoever sees it need not try: the loops have the last word, see Worker::finish.
   std::atomic<bool> stopping_{false};
   /// One for each loop, in the order of slices.
@@ -103,22 +111,24 @@ class LoopDriver final : public Driver, private Acceptor::Listener {
   /// Empty: stopped.
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(control_);
   bool accepting_ ABSL_GUARDED_BY(control_) = false;
+  /// After control_. Tenures are changed with control_ held, before the loops hear of the view.
+  mutable Mutex caches_mutex_;
+  std::map<CacheId, OpenCache> caches_ ABSL_GUARDED_BY(caches_mutex_);
 };
 
-LoopDriver::LoopDriver(const DriverOptions& options, std::string name,
+LoopDriver::LoopDriver(const DriverOptions& options, std::string name, std::string address,
                        std::vector<std::unique_ptr<Loop>> loops, std::unique_ptr<Acceptor> acceptor,
                        LoadRunner& runner)
     : log_(options.log),
       self_{std::move(name), options.boot, static_cast<std::uint16_t>(options.loops)},
-      view_(placement::View::build({placement::Member{self_.name}})),
+      address_(std::move(address)),
       acceptor_(std::move(acceptor)) {
   for (std::size_t i = 0; i < loops.size(); ++i) {
     workers_.push_back(std::make_unique<Worker>(
-        std::move(loops[i]), self_, static_cast<std::uint8_t>(i), mix64(options.seed + i), tenure_,
-        runner, log_, MemoryWatch{options.memory_step, options.on_memory_taken}));
+        std::move(loops[i]), self_, static_cast<std::uint8_t>(i), mix64(options.seed + i), runner,
+        log_, MemoryWatch{options.memory_step, options.on_memory_taken}, options.on_peer_gone));
   }
   MutexLock lock(&control_);
-  change_tenure(*view_.load());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     threads_.push_back(quiet_thread(i, [worker = workers_[i].get()] { worker->run(); }));
   }
@@ -177,39 +187,85 @@ void LoopDriver::on_each_loop(Fn fn) {
   left.wait();
 }
 
-std::vector<const fetch::Statistics*> LoopDriver::open_cache(std::string name,
-                                                             const fetch::Options& options,
-                                                             store::Store& store) {
+Driver::Statistics LoopDriver::open_cache(std::string name, const fetch::Options& options,
+                                          store::Store& store, Tenure& tenure,
+                                          std::vector<placement::Member> members) {
   KITH_CHECK(!on_loop_thread());
-  std::vector<const fetch::Statistics*> statistics(workers_.size());
+  Statistics statistics(workers_.size());
+  const ViewPointer view = view_of(std::move(members));
   MutexLock lock(&control_);
+  change_tenure(tenure, *view);
+  {
+    MutexLock caches_lock(&caches_mutex_);
+    caches_.emplace(cache_id(name), OpenCache{tenure, view});
+  }
   on_each_loop([&](Worker& worker) {
-    statistics[worker.slice()] = worker.open_cache(name, options, store);
+    statistics[worker.slice()] = worker.open_cache(name, options, store, tenure, view);
   });
   return statistics;
 }
 
-void LoopDriver::set_members(std::vector<placement::Member> members) {
+void LoopDriver::close_cache(CacheId cache) {
   KITH_CHECK(!on_loop_thread());
-  const std::shared_ptr<const placement::View> view = placement::View::build(std::move(members));
+  MutexLock lock(&control_);
+  {
+    MutexLock caches_lock(&caches_mutex_);
+    if (caches_.erase(cache) == 0) return;
+  }
+  on_each_loop([&](Worker& worker) { worker.close_cache(cache); });
+}
+
+void LoopDriver::set_members(CacheId cache, std::vector<placement::Member> members) {
+  KITH_CHECK(!on_loop_thread());
+  const ViewPointer view = view_of(std::move(members));
   MutexLock lock(&control_);
   if (threads_.empty()) return;
-  change_tenure(*view);
-  on_each_loop([&](Worker& worker) { worker.install(view); });
-  view_.store(view);
-  // Before it knew the members, this node would have taken every key for its own.
+  {
+    MutexLock caches_lock(&caches_mutex_);
+    const auto open = caches_.find(cache);
+    if (open == caches_.end() || open->second.view == view) return;
+    change_tenure(open->second.tenure, *view);
+    open->second.view = view;
+  }
+  on_each_loop([&](Worker& worker) { worker.install(cache, view); });
+}
+
+std::shared_ptr<const placement::View> LoopDriver::view(CacheId cache) const {
+  MutexLock lock(&caches_mutex_);
+  const auto open = caches_.find(cache);
+  return open == caches_.end() ? nullptr : open->second.view;
+}
+
+void LoopDriver::set_peers(std::vector<PeerAddress> peers) {
+  KITH_CHECK(!on_loop_thread());
+  MutexLock lock(&control_);
+  if (threads_.empty()) return;
+  on_each_loop([&](Worker& worker) { worker.set_peers(peers); });
   if (!std::exchange(accepting_, true) && acceptor_ != nullptr) {
     workers_.front()->loop().post(
         [this] { acceptor_->start(self_, *this, workers_.front()->flush_queue()); });
   }
 }
 
-void LoopDriver::change_tenure(const placement::View& view) {
+LoopDriver::ViewPointer LoopDriver::view_of(std::vector<placement::Member> members) const {
+  // Somebody must load: while nobody takes part, everybody loads for himself.
+  if (members.empty()) members.push_back({self_.name});
+  std::ranges::sort(members, {}, &placement::Member::name);
+  {
+    MutexLock lock(&caches_mutex_);
+    for (const auto& [cache, open] : caches_) {
+      if (std::ranges::equal(open.view->members(), members)) return open.view;
+    }
+  }
+  return placement::View::build(std::move(members));
+}
+
+void LoopDriver::change_tenure(Tenure& tenure, const placement::View& view) const {
   // Epochs are times, as boot ids are: milliseconds << 16.
   const auto up = std::chrono::duration_cast<std::chrono::milliseconds>(clock_now() - started_);
   const NodeId self = node_id(self_.name);
-  tenure_.change(self_.boot.value + (static_cast<std::uint64_t>(up.count()) << 16),
-                 [&](SlotIndex slot) { return view.owner(slot) == self; });
+  tenure.change(self_.boot.value + (static_cast<std::uint64_t>(up.count()) << 16),
+                [&](SlotIndex slot) { return view.owner(slot) == self; });
 }
 
 membership::Reachability LoopDriver::reachability(NodeId node) const {
@@ -269,8 +325,9 @@ void LoopDriver::on_refused(std::string_view who, std::string_view why) {
                     clock_now());
 }
 
-/// What peers call a node that was told `advertise` and listens at `listening`, if it does.
-Result<std::string> name_of(const std::string& advertise, const std::optional<Address>& listening) {
+/// Where peers reach a node that was told `advertise` and listens at `listening`, if it does.
+Result<std::string> address_of(const std::string& advertise,
+                               const std::optional<Address>& listening) {
   if (advertise.empty()) {
     return listening ? listening->to_string() : std::string(kUnreachableName);
   }
@@ -301,10 +358,11 @@ Result<std::unique_ptr<Driver>> Driver::start(DriverOptions options, LoadRunner&
     acceptor = std::move(*opened);
     listening = Address{address->host, acceptor->port()};
   }
-  Result<std::string> name = name_of(options.advertise, listening);
+  Result<std::string> name = address_of(options.advertise, listening);
   if (!name) return tl::unexpected(name.error());
-  return std::make_unique<LoopDriver>(options, *std::move(name), std::move(loops),
-                                      std::move(acceptor), runner);
+  std::string address = *std::move(name);
+  return std::make_unique<LoopDriver>(options, options.name.empty() ? address : options.name,
+                                      address, std::move(loops), std::move(acceptor), runner);
 }
 
 TimePoint Driver::now() { return clock_now(); }

@@ -56,11 +56,20 @@ class Call {
 
 enum class Severity : std::uint8_t { debug, info, warning, error };
 
+/// A node as this one reaches it. Names are the nodes' own and stay; addresses may change.
+struct PeerAddress {
+  std::string name;
+  /// "host:port"
+  std::string address;
+};
+
 struct DriverOptions {
   /// "host:port"; empty: accept nobody.
   std::string listen = {};
-  /// The node's name; empty: the address listened on.
+  /// Where others reach it; empty: the address listened on.
   std::string advertise = {};
+  /// The node's name; empty: the address that it advertises.
+  std::string name = {};
   BootId boot = {};
   std::uint64_t seed = 0;
   /// Loop threads, each with its own core::Node for an equal range of slots.
@@ -70,6 +79,10 @@ struct DriverOptions {
   /// more. Must not block.
   std::function<void()> on_memory_taken = {};
   std::size_t memory_step = static_cast<std::size_t>(-1);
+  /// Called on a loop thread, perhaps on each, when the process that was a peer's `boot` does not
+  /// exist any more: its connections were closed, and nobody or another process listens there.
+  /// Never for one that is only silent. Must not block.
+  std::function<void(const std::string& name, BootId boot)> on_peer_gone = {};
 };
 
 /// Drives the core in the real world: threads, clock, sockets, timers. All calls are thread-safe.
@@ -83,8 +96,9 @@ class Driver {
   /// The monotonic clock as the core sees it.
   static TimePoint now();
 
-  /// The node's name, with its real port.
   virtual const std::string& name() const = 0;
+  /// Where others reach it, with its real port.
+  virtual const std::string& address() const = 0;
   /// Whether the calling thread is one of the loops: it must not block on the node then.
   virtual bool on_loop_thread() const = 0;
 
@@ -100,19 +114,26 @@ class Driver {
   /// A loader answered; from any thread, also long after the load was given up.
   virtual void loaded(fetch::LoadId load, fetch::LoadOutcome outcome) = 0;
 
-  /// Makes a cache known to every loop before it returns. Not from a loop thread. Returns the
-  /// counters of each loop's miss path.
-  virtual std::vector<const fetch::Statistics*> open_cache(std::string name,
-                                                           const fetch::Options& options,
-                                                           store::Store& store) = 0;
-
-  /// Replaces the members. The view is built on the calling thread, which may be any but a loop,
-  /// and is in force on every loop before the call returns. Requires placement::View::validate.
-  virtual void set_members(std::vector<placement::Member> members) = 0;
-  /// Which slots are this node's, for StoreOptions. Changes with the view.
-  virtual const Tenure& tenure() const = 0;
-  /// The view in force.
-  virtual std::shared_ptr<const placement::View> view() const = 0;
+  using Statistics = std::vector<std::shared_ptr<const fetch::Statistics>>;
+  /// Makes a cache known to every loop before it returns. Its keys are `members`' to own, or this
+  /// node's when there are none; `tenure` is changed with them, from now until the cache is closed.
+  /// Not from a loop thread. Returns the counters of each loop's miss path. Requires
+  /// placement::View::validate.
+  virtual Statistics open_cache(std::string name, const fetch::Options& options,
+                                store::Store& store, Tenure& tenure,
+                                std::vector<placement::Member> members) = 0;
+  /// Cancels what is under way in the cache; no loop knows it any more when the call returns. Not
+  /// from a loop thread.
+  virtual void close_cache(CacheId cache) = 0;
+  /// Replaces the owners of a cache's keys, as open_cache() takes them. Nothing happens unless it
+  /// is open. The view is built on the calling thread, which may be any but a loop, and is in force
+  /// on every loop before the call returns.
+  virtual void set_members(CacheId cache, std::vector<placement::Member> members) = 0;
+  /// The view in force. Null: the cache is not open.
+  virtual std::shared_ptr<const placement::View> view(CacheId cache) const = 0;
+  /// Replaces the nodes to which this one has links; others count as unreachable. Nobody is
+  /// accepted before the first call. Not from a loop thread.
+  virtual void set_peers(std::vector<PeerAddress> peers) = 0;
   /// How this node sees another: the worst of its loops' opinions.
   virtual membership::Reachability reachability(NodeId node) const = 0;
 

@@ -156,7 +156,7 @@ class TestNode {
     }
     driver_ = *std::move(started);
     loads_.attach(*driver_);
-    driver_->open_cache("c", {}, store_);
+    driver_->open_cache("c", {}, store_, tenure_, {{driver_->name()}});
   }
   TestNode() : TestNode(Setup{}) {}
   ~TestNode() { driver_->stop(Duration::zero()); }
@@ -165,6 +165,16 @@ class TestNode {
   Driver* operator->() { return driver_.get(); }
   Loads& loads() { return loads_; }
   NodeId id() const { return node_id(driver_->name()); }
+  /// Has links to them, and they own the keys.
+  void set_members(std::vector<placement::Member> members) {
+    std::vector<PeerAddress> peers;
+    for (const placement::Member& member : members) {
+      if (member.name != driver_->name()) peers.push_back({member.name, member.name});
+    }
+    driver_->set_peers(std::move(peers));
+    driver_->set_members(cache_id("c"), std::move(members));
+  }
+  std::shared_ptr<const placement::View> view() const { return driver_->view(cache_id("c")); }
 
   Result<fetch::Answer> get(std::string_view key, Duration timeout = seconds(10)) {
     WaitingCall call("c", key, timeout);
@@ -191,6 +201,7 @@ class TestNode {
     changed_.notify_all();
   }
 
+  Tenure tenure_;
   store::Store store_;
   Loads loads_;
   Mutex mutex_;
@@ -221,7 +232,7 @@ std::vector<placement::Member> members_of(const std::vector<TestNode*>& nodes) {
 }
 
 void connect(const std::vector<TestNode*>& nodes) {
-  for (TestNode* node : nodes) (*node)->set_members(members_of(nodes));
+  for (TestNode* node : nodes) node->set_members(members_of(nodes));
   for (TestNode* a : nodes) {
     for (TestNode* b : nodes) {
       if (a != b) {
@@ -233,7 +244,7 @@ void connect(const std::vector<TestNode*>& nodes) {
 
 /// The `index`-th key that `owner` owns.
 std::string key_owned_by(TestNode& owner, int index = 0) {
-  const auto view = owner->view();
+  const auto view = owner.view();
   for (int i = 0;; ++i) {
     std::string key = "key" + std::to_string(i);
     if (view->owner(KeyView::of(key).slot()) == owner.id() && index-- == 0) return key;
@@ -365,8 +376,8 @@ TEST(DriverTest, KeepsRequestsUntilTheFirstConnectionIsMade) {
   TestNode a;
   TestNode b;
   b.loads().answer_with([](const fetch::StartLoad&) { return value_of("from b"); });
-  b->set_members(members_of({&a, &b}));
-  a->set_members(members_of({&a, &b}));
+  b.set_members(members_of({&a, &b}));
+  a.set_members(members_of({&a, &b}));
   EXPECT_EQ(text_of(a.get(key_owned_by(b))), "from b");
   EXPECT_EQ(a.loads().count(), 0);
 }
@@ -503,7 +514,7 @@ TEST_P(LoopsTest, NodesWithAnyNumbersOfLoopsUnderstandEachOther) {
   connect({&a, &b});
   for (int i = 0; i < 100; ++i) {
     const std::string key = "k" + std::to_string(i);
-    const bool at_a = a->view()->owner(KeyView::of(key).slot()) == a.id();
+    const bool at_a = a.view()->owner(KeyView::of(key).slot()) == a.id();
     const std::string expected = (at_a ? a->name() : b->name()) + " " + key;
     ASSERT_EQ(text_of(a.get(key)), expected);
     ASSERT_EQ(text_of(b.get(key)), expected);
@@ -560,7 +571,7 @@ TEST(DriverTest, RequestsUnderWayToARemovedPeerStillComplete) {
   WaitingCall call("c", key_owned_by(b));
   a->get(call);
   const std::vector<fetch::LoadId> loads = b.loads().wait_for_kept(1);
-  a->set_members(members_of({&a}));
+  a.set_members(members_of({&a}));
   b->loaded(loads[0], value_of("from b"));
   EXPECT_EQ(text_of(call.wait()), "from b");
 }
@@ -579,7 +590,7 @@ TEST(DriverTest, TellsALoaderWhenTheAskingNodeIsGone) {
 TEST(DriverTest, DialsAPeerAgainThatHasFallenSilent) {
   TestNode a;
   RawListener peer;
-  a->set_members({{a->name()}, {peer.name()}});
+  a.set_members({{a->name()}, {peer.name()}});
   const std::unique_ptr<RawPeer> first = peer.accept();
   const auto hello = first->receive();
   ASSERT_TRUE(hello && std::holds_alternative<wire::peer::Hello>(*hello));
@@ -604,7 +615,7 @@ TEST(DriverTest, GivesUpAPeerForWhoseConnectionTooMuchWaits) {
   a.loads().answer_with([](const fetch::StartLoad&) { return value_of("from a"); });
   // The system connects for it, but nobody answers the greeting.
   RawListener peer;
-  a->set_members({{a->name()}, {peer.name()}});
+  a.set_members({{a->name()}, {peer.name()}});
   std::vector<std::unique_ptr<WaitingCall>> calls;
   std::vector<Call*> borrowed;
   for (int i = 0; i < 25'000; ++i) {
@@ -618,7 +629,7 @@ TEST(DriverTest, GivesUpAPeerForWhoseConnectionTooMuchWaits) {
 TEST(DriverTest, LearnsTheNumberOfLoopsFromARefusal) {
   TestNode a(TestNode::Setup{.loops = 3});
   RawListener peer;
-  a->set_members({{a->name()}, {peer.name()}});
+  a.set_members({{a->name()}, {peer.name()}});
   // Each of the three loops first guesses that the peer has as many, then asks slice 0.
   std::multiset<std::uint16_t> slices;
   std::vector<std::unique_ptr<RawPeer>> connections;
@@ -729,7 +740,7 @@ TEST(DriverTest, WarnsWhenAPeerIsSpeltOtherwiseThanItSpellsItself) {
   TestNode b;
   connect({&b});
   const std::string other_spelling = "localhost" + port_of(b);
-  a->set_members({{a->name()}, {other_spelling}});
+  a.set_members({{a->name()}, {other_spelling}});
   EXPECT_TRUE(a.wait_for_log(a->name() + " cannot connect to " + other_spelling +
                              ": it refuses: this is " + b->name()))
       << a.log();
@@ -738,7 +749,7 @@ TEST(DriverTest, WarnsWhenAPeerIsSpeltOtherwiseThanItSpellsItself) {
 TEST(DriverTest, WarnsWhenTheListNamesThisNodeUnderAnotherSpelling) {
   TestNode a;
   const std::string other_spelling = "localhost" + port_of(a);
-  a->set_members({{a->name()}, {other_spelling}});
+  a.set_members({{a->name()}, {other_spelling}});
   EXPECT_TRUE(a.wait_for_log(other_spelling + " leads to " + a->name() + " itself")) << a.log();
 }
 

@@ -33,9 +33,14 @@ bool is_request(const wire::peer::Message& message) {
       message);
 }
 
-PeerLinks::PeerLinks(const Home& home, NodeId node, std::string name, std::uint64_t seed,
+PeerLinks::PeerLinks(const Home& home, std::string name, std::string address, std::uint64_t seed,
                      Listener& listener)
-    : home_(home), node_(node), name_(std::move(name)), seed_(seed), listener_(listener) {
+    : home_(home),
+      node_(node_id(name)),
+      name_(std::move(name)),
+      address_(std::move(address)),
+      seed_(seed),
+      listener_(listener) {
   // The nodes of a cluster mostly have the same number of loops.
   dial_slices(home_.self.slices);
 }
@@ -89,14 +94,16 @@ void PeerLinks::dial_slices(std::uint16_t slices) {
     if (same != kept.end()) {
       links_.push_back(std::move(*same));
     } else {
-      links_.push_back(std::make_unique<Link>(home_.context, home_.self, name_,
+      links_.push_back(std::make_unique<Link>(home_.context, home_.self, name_, address_,
                                               static_cast<std::uint16_t>(slice),
                                               mix64(seed_ + slice), listener, home_.queue));
     }
   }
 }
 
-void PeerLinks::on_up(Link&, std::uint16_t slices) {
+void PeerLinks::on_up(Link&, BootId boot, std::uint16_t slices) {
+  if (boot_ && *boot_ != boot) listener_.on_peer_gone(name_, *boot_);
+  boot_ = boot;
   if (slices != slices_) dial_slices(slices);
   const bool all_up =
       std::all_of(links_.begin(), links_.end(), [](const auto& each) { return each->up(); });
@@ -115,6 +122,10 @@ void PeerLinks::on_down(Link&, const Link::Down& down) {
     return;
   }
   listener_.on_peer_trouble(name_, down);
+  if (down.gone && boot_ == down.gone) {
+    boot_.reset();
+    listener_.on_peer_gone(name_, *down.gone);
+  }
   if (state_ == State::down) return;
   give_up();
   listener_.on_peer_down(node_);

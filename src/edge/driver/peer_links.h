@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ class PeerLinks final : private Link::Listener {
     virtual void on_peer_down(NodeId node) = 0;
     /// A connection or an attempt failed, for the log.
     virtual void on_peer_trouble(const std::string& name, const Link::Down& down) = 0;
+    /// The process that was `boot` does not exist any more: its connections were closed, and nobody
+    /// or another process listens there. Never said of one that is silent.
+    virtual void on_peer_gone(const std::string& name, BootId boot) = 0;
     /// A reply; requests are not taken from a dialed connection.
     virtual void on_peer_message(NodeId node, const wire::peer::Message& message) = 0;
   };
@@ -44,11 +48,14 @@ class PeerLinks final : private Link::Listener {
     std::uint16_t slice = 0;
   };
 
-  PeerLinks(const Home& home, NodeId node, std::string name, std::uint64_t seed,
+  /// `address` is where the peer named `name` listens.
+  PeerLinks(const Home& home, std::string name, std::string address, std::uint64_t seed,
             Listener& listener);
   PeerLinks(const PeerLinks&) = delete;
   PeerLinks& operator=(const PeerLinks&) = delete;
 
+  const std::string& name() const { return name_; }
+  const std::string& address() const { return address_; }
   bool up() const { return state_ == State::up; }
   bool down() const { return state_ == State::down; }
   /// Sends a request; a ping on each connection. Until the first attempt to connect has ended,
@@ -64,7 +71,7 @@ class PeerLinks final : private Link::Listener {
   enum class State : std::uint8_t { connecting, up, down };
 
   void dial_slices(std::uint16_t slices);
-  void on_up(Link& link, std::uint16_t slices) override;
+  void on_up(Link& link, BootId boot, std::uint16_t slices) override;
   void on_down(Link& link, const Link::Down& down) override;
   void on_message(Link& link, const wire::peer::Message& message) override;
   void send_now(const fetch::Send& request);
@@ -72,9 +79,12 @@ class PeerLinks final : private Link::Listener {
   const Home home_;
   const NodeId node_;
   const std::string name_;
+  const std::string address_;
   const std::uint64_t seed_;
   Listener& listener_;
   State state_ = State::connecting;
+  /// The process that was reached last, unless it is known to be gone.
+  std::optional<BootId> boot_;
   /// What the peer is known or guessed to have.
   std::uint16_t slices_ = 0;
   /// One for each overlapping slice, in order.

@@ -77,14 +77,15 @@ class Worker::Caller final : public Connection::Listener {
 };
 
 Worker::Worker(std::unique_ptr<Loop> loop, const Identity& self, std::uint8_t slice,
-               std::uint64_t seed, const Tenure& tenure, LoadRunner& runner, Log& log,
-               MemoryWatch watch)
+               std::uint64_t seed, LoadRunner& runner, Log& log, MemoryWatch watch,
+               PeerWatch peer_watch)
     : self_(self),
       runner_(runner),
       log_(log),
       memory_watch_(std::move(watch)),
+      peer_watch_(std::move(peer_watch)),
       loop_(std::move(loop)),
-      core_({.name = self.name, .boot = self.boot, .seed = seed, .slice = slice}, tenure, marks_),
+      core_({.name = self.name, .boot = self.boot, .seed = seed, .slice = slice}, marks_),
       home_{loop_->context(), self_, flush_queue_, slice},
       rng_(mix64(seed)) {}
 
@@ -243,7 +244,9 @@ void Worker::publish_memory() {
 
 void Worker::publish_reachability() {
   std::map<NodeId, membership::Reachability> next;
-  for (const NodeId node : core_.view()->nodes()) next.emplace(node, core_.reachability(node));
+  for (const auto& [node, links] : peers_) {
+    if (!is_leaving(node)) next.emplace(node, core_.reachability(node));
+  }
   MutexLock lock(&reachability_mutex_);
   reachability_.swap(next);
 }
@@ -299,32 +302,47 @@ void Worker::execute(fetch::PeerChanged& change) {
 }
 
 std::string Worker::name_of(NodeId node) const {
-  const placement::Member* member = core_.view()->find(node);
-  return member == nullptr ? "a former member" : member->name;
+  const auto peer = peers_.find(node);
+  return peer == peers_.end() ? "a former peer" : peer->second->name();
+}
+
+bool Worker::is_leaving(NodeId node) const {
+  return std::find(leaving_.begin(), leaving_.end(), node) != leaving_.end();
 }
 
 // ---- The other nodes ----
 
-void Worker::install(std::shared_ptr<const placement::View> view) {
-  feed([&](core::Node& core, TimePoint now, fetch::Actions& out) { core.on_view(view, now, out); });
+void Worker::install(CacheId cache, std::shared_ptr<const placement::View> view) {
+  core_.on_view(cache, std::move(view));
+}
+
+void Worker::set_peers(std::span<const PeerAddress> peers) {
+  std::vector<NodeId> nodes;
+  for (const PeerAddress& peer : peers) nodes.push_back(node_id(peer.name));
+  feed([&](core::Node& core, TimePoint now, fetch::Actions&) { core.on_peers(nodes, now); });
   leaving_.clear();
   for (const auto& [node, links] : peers_) {
-    if (view->find(node) == nullptr) leaving_.push_back(node);
+    if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) leaving_.push_back(node);
   }
   PeerLinks::Listener& listener = *this;
-  for (const placement::Member& member : view->members()) {
-    const NodeId node = node_id(member.name);
-    if (node == core_.id()) continue;
-    if (const auto known = peers_.find(node); known != peers_.end()) {
-      // To the core one that was removed and added within a turn is new; its links are not.
-      if (core_.reachability(node) == membership::Reachability::connecting) {
-        if (known->second->up()) on_peer_up(node);
-        if (known->second->down()) on_peer_down(node);
-      }
+  for (const PeerAddress& peer : peers) {
+    const NodeId node = node_id(peer.name);
+    auto known = peers_.find(node);
+    if (known != peers_.end() && known->second->address() != peer.address) {
+      // It has moved. What it owes will not come from where it was.
+      on_peer_down(node);
+      peers_.erase(known);
+      known = peers_.end();
+    }
+    if (known == peers_.end()) {
+      peers_.emplace(
+          node, std::make_unique<PeerLinks>(home_, peer.name, peer.address, rng_.next(), listener));
       continue;
     }
-    peers_.emplace(node,
-                   std::make_unique<PeerLinks>(home_, node, member.name, rng_.next(), listener));
+    // To the core one that was removed and added within a turn is new; its links are not.
+    if (core_.reachability(node) != membership::Reachability::connecting) continue;
+    if (known->second->up()) on_peer_up(node);
+    if (known->second->down()) on_peer_down(node);
   }
   publish_reachability();
 }
@@ -359,6 +377,10 @@ void Worker::on_peer_trouble(const std::string& name, const Link::Down& down) {
   }
 }
 
+void Worker::on_peer_gone(const std::string& name, BootId boot) {
+  if (peer_watch_) peer_watch_(name, boot);
+}
+
 void Worker::on_peer_message(NodeId node, const wire::peer::Message& message) {
   feed([&](core::Node& core, TimePoint now, fetch::Actions& out) {
     core.on_message(node, message, now, out);
@@ -385,10 +407,17 @@ void Worker::on_caller_closed(CallerId id, std::string_view why) {
 
 // ---- Life ----
 
-const fetch::Statistics* Worker::open_cache(const std::string& name, const fetch::Options& options,
-                                            store::Store& store) {
-  core_.open_cache(name, options, store);
+std::shared_ptr<const fetch::Statistics> Worker::open_cache(
+    const std::string& name, const fetch::Options& options, store::Store& store,
+    const Tenure& tenure, std::shared_ptr<const placement::View> view) {
+  core_.open_cache(name, options, store, tenure, std::move(view));
   return core_.statistics(cache_id(name));
+}
+
+void Worker::close_cache(CacheId cache) {
+  feed([=](core::Node& core, TimePoint now, fetch::Actions& out) {
+    core.close_cache(cache, now, out);
+  });
 }
 
 void Worker::drain(absl::AnyInvocable<void()> idle) {

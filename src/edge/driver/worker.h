@@ -45,13 +45,16 @@ struct MemoryWatch {
   std::function<void()> on_taken;
 };
 
+/// Hears that a peer's process is gone: see DriverOptions::on_peer_gone. On the loop's thread.
+using PeerWatch = std::function<void(const std::string& name, BootId boot)>;
+
 /// One loop of the driver: a core::Node for one slice of the slots, its connections, and what
 /// executes its actions. Where nothing else is said: loop thread only.
 class Worker final : private Loop::Owner, private PeerLinks::Listener {
  public:
   /// The references must outlive it.
   Worker(std::unique_ptr<Loop> loop, const Identity& self, std::uint8_t slice, std::uint64_t seed,
-         const Tenure& tenure, LoadRunner& runner, Log& log, MemoryWatch watch);
+         LoadRunner& runner, Log& log, MemoryWatch watch, PeerWatch peer_watch);
   ~Worker() override;
 
   /// Thread-safe, as far as the loop is.
@@ -79,9 +82,14 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   }
 
   // On the loop's thread, or before or after it runs.
-  const fetch::Statistics* open_cache(const std::string& name, const fetch::Options& options,
-                                      store::Store& store);
-  void install(std::shared_ptr<const placement::View> view);
+  std::shared_ptr<const fetch::Statistics> open_cache(const std::string& name,
+                                                      const fetch::Options& options,
+                                                      store::Store& store, const Tenure& tenure,
+                                                      std::shared_ptr<const placement::View> view);
+  void close_cache(CacheId cache);
+  void install(CacheId cache, std::shared_ptr<const placement::View> view);
+  /// Makes links to these peers, and lets go of others when they owe nothing any more.
+  void set_peers(std::span<const PeerAddress> peers);
   /// Takes over a connection that was accepted for this slice.
   void adopt(Acceptor::Accepted accepted);
   /// Of the loop, for what else lives on it.
@@ -143,12 +151,15 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   void on_peer_message(NodeId node, const wire::peer::Message& message) override;
   void on_caller_messages(CallerId caller, std::span<const wire::peer::Message> messages);
   void on_caller_closed(CallerId caller, std::string_view why);
+  void on_peer_gone(const std::string& name, BootId boot) override;
   std::string name_of(NodeId node) const;
+  bool is_leaving(NodeId node) const;
 
   const Identity& self_;
   LoadRunner& runner_;
   Log& log_;
   const MemoryWatch memory_watch_;
+  const PeerWatch peer_watch_;
 
   // From other threads.
   Inbox inbox_;
@@ -173,7 +184,7 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   fetch::Actions actions_;
   std::vector<Task> taken_;
   absl::flat_hash_map<NodeId, std::unique_ptr<PeerLinks>> peers_;
-  /// Peers that are no longer members, kept while they owe answers.
+  /// Those of the peers that are none any more, kept while they owe answers.
   std::vector<NodeId> leaving_;
   /// Peers for whose first connection too much is waiting.
   std::vector<NodeId> overflowed_;

@@ -40,12 +40,14 @@ constexpr std::size_t kMaxUnsentBytes = 64u << 20;
 /// Goes in steps: connect, greet, be up, pause; and again. Shared with the handlers under way.
 class Link::Impl final : public Connection::Listener, public std::enable_shared_from_this<Impl> {
  public:
-  Impl(Link& link, asio::io_context& context, const Identity& self, std::string peer,
-       std::uint16_t slice, std::uint64_t seed, Link::Listener& listener, FlushQueue& queue)
+  Impl(Link& link, asio::io_context& context, const Identity& self, std::string name,
+       std::string address, std::uint16_t slice, std::uint64_t seed, Link::Listener& listener,
+       FlushQueue& queue)
       : link_(link),
         context_(context),
         self_(self),
-        peer_(std::move(peer)),
+        name_(std::move(name)),
+        address_(std::move(address)),
         slice_(slice),
         rng_(seed),
         listener_(listener),
@@ -66,6 +68,7 @@ class Link::Impl final : public Connection::Listener, public std::enable_shared_
   void resolve(const Address& address);
   template <class Endpoints>
   void connect(const Endpoints& endpoints);
+  void on_not_connected(const error_code& error);
   void greet();
   void on_message(const wire::peer::Message& message) override;
   void on_closed(std::string_view why) override;
@@ -82,7 +85,8 @@ class Link::Impl final : public Connection::Listener, public std::enable_shared_
   Link& link_;
   asio::io_context& context_;
   const Identity& self_;
-  const std::string peer_;
+  const std::string name_;
+  const std::string address_;
   const std::uint16_t slice_;
   Rng rng_;
   Link::Listener& listener_;
@@ -93,15 +97,17 @@ class Link::Impl final : public Connection::Listener, public std::enable_shared_
   std::shared_ptr<tcp::socket> socket_;
   asio::steady_timer timer_;
   std::optional<Connection> connection_;
+  /// Of the process that answered last, until it is known to be gone.
+  std::optional<BootId> boot_;
   std::uint64_t step_ = 0;
   int failures_ = 0;
   bool up_ = false;
 };
 
-Link::Link(asio::io_context& context, const Identity& self, std::string peer, std::uint16_t slice,
-           std::uint64_t seed, Listener& listener, FlushQueue& queue)
-    : impl_(std::make_shared<Impl>(*this, context, self, std::move(peer), slice, seed, listener,
-                                   queue)) {
+Link::Link(asio::io_context& context, const Identity& self, std::string name, std::string address,
+           std::uint16_t slice, std::uint64_t seed, Listener& listener, FlushQueue& queue)
+    : impl_(std::make_shared<Impl>(*this, context, self, std::move(name), std::move(address), slice,
+                                   seed, listener, queue)) {
   impl_->dial();
 }
 
@@ -137,7 +143,7 @@ void Link::Impl::after(Duration wait, Handler handler) {
 void Link::Impl::dial() {
   ++step_;
   after(kConnectTimeout, [](Impl& impl) { impl.fail({.why = "no answer within a second"}); });
-  const Result<Address> address = Address::parse(peer_);
+  const Result<Address> address = Address::parse(address_);
   if (address) {
     resolve(*address);
   } else {
@@ -171,9 +177,15 @@ void Link::Impl::connect(const Endpoints& endpoints) {
   asio::async_connect(
       *socket_, endpoints,
       in_this_step([socket = socket_](Impl& impl, const error_code& error, const auto&...) {
-        if (error) return impl.fail({.why = in_words(error)});
+        if (error) return impl.on_not_connected(error);
         impl.greet();
       }));
+}
+
+void Link::Impl::on_not_connected(const error_code& error) {
+  Down down{.why = in_words(error)};
+  if (error == asio::error::connection_refused) down.gone = std::exchange(boot_, {});
+  fail(std::move(down));
 }
 
 void Link::Impl::greet() {
@@ -184,7 +196,7 @@ void Link::Impl::greet() {
   connection_.emplace(context_, SocketHandle(descriptor),
                       Connection::Limits{.max_unsent_bytes = kMaxUnsentBytes}, *this, queue_);
   connection_->send(
-      wire::peer::Hello{.slice = slice_, .boot = self_.boot, .name = self_.name, .target = peer_});
+      wire::peer::Hello{.slice = slice_, .boot = self_.boot, .name = self_.name, .target = name_});
   after(kGreetingTimeout,
         [](Impl& impl) { impl.fail({.why = "it accepts but does not answer the greeting"}); });
 }
@@ -203,10 +215,10 @@ void Link::Impl::on_greeted(const wire::peer::HelloOk& answer) {
         {.misconfigured = true,
          .why = "it is this node itself: the list of peers must spell this node " + self_.name});
   }
-  if (answer.name != peer_) {
-    return fail(
-        {.misconfigured = true,
-         .why = "its name is " + printable(answer.name) + ": the list of peers must spell it so"});
+  if (answer.name != name_) {
+    std::string why = "its name is " + printable(answer.name);
+    if (name_ == address_) why += ": the list of peers must spell it so";
+    return fail({.misconfigured = true, .gone = std::exchange(boot_, {}), .why = why});
   }
   if (answer.version < wire::peer::kOldestProtocolVersion ||
       answer.version > wire::peer::kProtocolVersion) {
@@ -218,7 +230,8 @@ void Link::Impl::on_greeted(const wire::peer::HelloOk& answer) {
   timer_.cancel();
   failures_ = 0;
   up_ = true;
-  listener_.on_up(link_, std::max<std::uint16_t>(answer.slices, 1));
+  boot_ = answer.boot;
+  listener_.on_up(link_, answer.boot, std::max<std::uint16_t>(answer.slices, 1));
 }
 
 void Link::Impl::on_refused(const wire::peer::Failure& answer) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,8 @@ class Link {
     bool misconfigured = false;
     /// The peer has fewer slices than the one that was dialed.
     bool no_such_slice = false;
+    /// The process that answered last is gone: nobody listens any more where it did.
+    std::optional<BootId> gone = {};
     std::string why;
   };
 
@@ -52,16 +55,18 @@ class Link {
    public:
     virtual ~Listener() = default;
     /// The peer answered the greeting; it has `slices` loops.
-    virtual void on_up(Link& link, std::uint16_t slices) = 0;
+    virtual void on_up(Link& link, BootId boot, std::uint16_t slices) = 0;
     /// The link, or an attempt to make it, failed. It is tried again unless it gets destroyed.
     /// Never from within a call of the link's.
     virtual void on_down(Link& link, const Down& down) = 0;
     virtual void on_message(Link& link, const wire::peer::Message& message) = 0;
   };
 
-  /// Begins to dial. `peer` is the address and name of the peer. The references must outlive it.
-  Link(boost::asio::io_context& context, const Identity& self, std::string peer,
-       std::uint16_t slice, std::uint64_t seed, Listener& listener, FlushQueue& queue);
+  /// Begins to dial. `name` is the peer's, which listens at `address`. The references must outlive
+  /// it.
+  Link(boost::asio::io_context& context, const Identity& self, std::string name,
+       std::string address, std::uint16_t slice, std::uint64_t seed, Listener& listener,
+       FlushQueue& queue);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
