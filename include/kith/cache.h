@@ -107,7 +107,7 @@ class Cache {
   /// Whether peek would find the key. Does not count as a use of it.
   bool contains_local(std::string_view key) const;
 
-  /// Address of the node that owns the key in this node's present view.
+  /// Name of the node that owns the key in this node's present view. Empty: the cache is closed.
   std::string owner_of(std::string_view key) const;
 
   CacheStats stats() const;

@@ -55,6 +55,12 @@ class Node {
   /// has left), cancelled (stopped).
   Result<Cache> open(std::string_view name, const CacheOptions& options = {}, Loader loader = {});
 
+  /// Closes a cache on this node: its memory is free, and its handles answer `cancelled` from then
+  /// on, as do requests under way. Other nodes are sent elsewhere, and with gossip its keys are
+  /// theirs from then on. It may be opened again.
+  /// Errors: not_found, failed_precondition (from a callback of the node).
+  Result<void> close(std::string_view name);
+
   /// Gives an open cache more or less memory, from now on, as CacheOptions::memory_bytes would.
   /// What is too much leaves within seconds.
   /// Errors: invalid_argument (no such cache, or less than 64 KiB), resource_exhausted (more than

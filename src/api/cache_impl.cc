@@ -187,8 +187,8 @@ CacheImpl::CacheImpl(std::string name, const CacheOptions& options, std::shared_
 [[gnu::always_inline]] inline store::Store::Found CacheImpl::find(std::string_view key,
                                                                   const GetOptions& options,
                                                                   const Pin& pin) const {
-  // Relaxed: whoever was told that the node has stopped sees it, and the others race with stop().
-  if (is_wrong(key, options) || engine_->stopped.load(std::memory_order_relaxed)) [[unlikely]] {
+  // Relaxed: whoever was told that the cache is closed sees it, and the others race with that.
+  if (is_wrong(key, options) || closed_.load(std::memory_order_relaxed)) [[unlikely]] {
     return {};
   }
   return store_.find(key, pin);
@@ -249,8 +249,14 @@ Result<Answer> CacheImpl::fetch(std::string_view key, const GetOptions& options)
   return miss(key, options);
 }
 
+Result<void> CacheImpl::check_get(std::string_view key, const GetOptions& options) const {
+  if (auto valid = validate_get(key, options); !valid) return valid;
+  if (!closed_.load(std::memory_order_relaxed)) return {};
+  return fail(ErrorCode::cancelled, "the cache is closed, or its node has stopped");
+}
+
 Result<Answer> CacheImpl::miss(std::string_view key, const GetOptions& options) {
-  if (auto valid = validate_get(key, options); !valid) return refused(std::move(valid).error());
+  if (auto valid = check_get(key, options); !valid) return refused(std::move(valid).error());
   const KeyView hashed = KeyView::of(key);
   const TimePoint now = edge::Driver::now();
   if (engine_->driver->on_loop_thread()) return refused(on_loop_thread_error());
@@ -279,7 +285,7 @@ Result<Answer> CacheImpl::miss(std::string_view key, const GetOptions& options) 
 
 void CacheImpl::get_async(std::string_view key, Cache::Callback callback,
                           const GetOptions& options) {
-  if (auto valid = validate_get(key, options); !valid) {
+  if (auto valid = check_get(key, options); !valid) {
     AsyncCall::call_back(callback, refused(std::move(valid).error()));
     return;
   }
@@ -409,22 +415,22 @@ std::vector<std::size_t> CacheImpl::hits(std::span<const std::string> keys,
   std::array<std::string_view, kAtOnce> views;
   std::array<store::Store::Found, kAtOnce> found;
   std::vector<std::size_t> missing;
-  const bool stopped = engine_->stopped.load(std::memory_order_relaxed);
+  const bool closed = closed_.load(std::memory_order_relaxed);
   for (std::size_t first = 0; first < keys.size(); first += kAtOnce) {
     const std::size_t count = std::min(kAtOnce, keys.size() - first);
     std::copy_n(keys.begin() + static_cast<std::ptrdiff_t>(first), count, views.begin());
     const Pin pin;
-    if (!stopped)
+    if (!closed)
       store_.find_many(std::span(views).first(count), pin, std::span(found).first(count));
     for (std::size_t i = 0; i < count; ++i) {
       const std::string_view key = views[i];
       Result<std::optional<Value>>& result = results[first + i];
-      if (is_wrong(key, options)) [[unlikely]] {
-        result = refused(validate_get(key, options).error());
-      } else if (!stopped && found[i].plain()) {
+      if (closed || is_wrong(key, options)) [[unlikely]] {
+        result = refused(check_get(key, options).error());
+      } else if (found[i].plain()) {
         use_plain(found[i], pin);
         result->emplace(found[i].plain_value(pin));
-      } else if (!stopped && is_answer(key, found[i])) {
+      } else if (is_answer(key, found[i])) {
         result = value_of(use(found[i], pin));
       } else {
         missing.push_back(first + i);

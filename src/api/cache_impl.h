@@ -3,6 +3,7 @@
 
 #include <kith/cache.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,6 +45,8 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
   const CacheOptions& options() const { return options_; }
   /// Of its store, from now on. What is too much is given back before it returns, most of it.
   void set_budget(std::uint64_t bytes);
+  /// Memory answers no more, and every get ends as `cancelled`.
+  void close() { closed_.store(true, std::memory_order_relaxed); }
   /// What is to be done now and then; may take a second. One thread at a time.
   void tidy();
   store::Store& store() { return store_; }
@@ -55,7 +58,7 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
  private:
   class AsyncCall;
 
-  /// What this node's memory has for the key. Nothing if the get is wrong, or the node stopped.
+  /// What this node's memory has for the key. Nothing if the get is wrong, or the cache closed.
   store::Store::Found find(std::string_view key, const GetOptions& options, const Pin& pin) const;
   /// Whether what was found is an answer now. Has it refreshed when that is due.
   bool is_answer(std::string_view key, const store::Store::Found& found);
@@ -63,6 +66,8 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
   Answer use(const store::Store::Found& found, const Pin& pin);
   /// The same for what is plain, without the answer.
   void use_plain(const store::Store::Found& found, const Pin& pin);
+  /// Whether the get is one that may be answered.
+  Result<void> check_get(std::string_view key, const GetOptions& options) const;
   /// The answer of a get that is not a hit: waits for it.
   Result<Answer> miss(std::string_view key, const GetOptions& options);
   Result<std::optional<Value>> missed(std::string_view key, const GetOptions& options);
@@ -84,6 +89,7 @@ class CacheImpl : public std::enable_shared_from_this<CacheImpl> {
   const CacheId id_;
   const CacheOptions options_;
   const std::shared_ptr<Engine> engine_;
+  std::atomic<bool> closed_{false};
   Tenure tenure_;
   store::Store store_;
   edge::Driver::Statistics counters_;

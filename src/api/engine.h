@@ -16,8 +16,6 @@ namespace kith::api {
 struct Engine {
   explicit Engine(int loader_threads, const LogSink& log) : pool(loader_threads, log) {}
 
-  /// The node is stopping or has stopped: memory answers no more either.
-  std::atomic<bool> stopped{false};
   LoaderPool pool;
   Housekeeper housekeeper;
   /// Which of its chores divides the node's memory.

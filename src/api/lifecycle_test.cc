@@ -28,6 +28,38 @@ TEST(Stop, IsIdempotent) {
   EXPECT_EQ(code_of(node.open("c")), ErrorCode::cancelled);
 }
 
+TEST(Close, EndsWhatIsUnderWayAndLetsTheRestGoOn) {
+  Node node = start_node();
+  KeptReplies kept;
+  Origin origin;
+  const Cache cache = open_cache(node, "c", {}, kept.loader());
+  const Cache other = open_cache(node, "d", {}, origin.loader());
+  const Asked asked(cache, "k", {.timeout = hours(1)});
+  const LoadReply reply = kept.wait().second;
+  ASSERT_TRUE(node.close("c"));
+  EXPECT_EQ(code_of(asked.wait()), ErrorCode::cancelled);
+  reply("late");
+  EXPECT_EQ(code_of(cache.get("k")), ErrorCode::cancelled);
+  EXPECT_EQ(cache.owner_of("k"), "");
+  EXPECT_EQ(text_of(other.get("k", patient())), "k!");
+  EXPECT_EQ(code_of(node.close("c")), ErrorCode::not_found);
+}
+
+TEST(Close, GivesTheMemoryBackAndTheNameFree) {
+  Node node = start_node({.memory_bytes = 64_MiB});
+  Origin origin;
+  std::optional<Cache> cache = open_cache(node, "c", {.memory_bytes = 64_MiB}, origin.loader());
+  EXPECT_EQ(text_of(cache->get("k", patient())), "k!");
+  EXPECT_EQ(code_of(node.open("d", {.memory_bytes = 1_MiB})), ErrorCode::resource_exhausted);
+  ASSERT_TRUE(node.close("c"));
+  const Cache again = open_cache(node, "c", {.memory_bytes = 32_MiB}, origin.loader());
+  EXPECT_FALSE(again.contains_local("k")) << "another cache of the same name";
+  EXPECT_EQ(text_of(again.get("k", patient())), "k!");
+  EXPECT_EQ(origin.loads("k"), 2);
+  EXPECT_EQ(code_of(cache->get("k")), ErrorCode::cancelled);
+  EXPECT_EQ(cache->stats().loads, 1u) << "what was counted stays readable";
+}
+
 class StopGrace : public ::testing::TestWithParam<Duration> {};
 INSTANTIATE_TEST_SUITE_P(LongAndBoundless, StopGrace,
                          ::testing::Values(Duration(kPatience), Duration::max()));

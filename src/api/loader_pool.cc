@@ -179,6 +179,15 @@ void LoaderPool::deliver_to(Deliver deliver) {
   state_->to = std::move(deliver);
 }
 
+void LoaderPool::remove(CacheId cache) {
+  std::shared_ptr<const Loader> loader;  // Destroyed without the lock: it is the user's.
+  MutexLock lock(&state_->mutex);
+  const auto found = state_->loaders.find(cache);
+  if (found == state_->loaders.end()) return;
+  loader = std::move(found->second);
+  state_->loaders.erase(found);
+}
+
 void LoaderPool::add(CacheId cache, std::shared_ptr<const Loader> loader) {
   MutexLock lock(&state_->mutex);
   state_->loaders.emplace(cache, std::move(loader));

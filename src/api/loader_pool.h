@@ -39,8 +39,10 @@ class LoaderPool final : public edge::LoadRunner {
 
   /// Must be called before the first load.
   void deliver_to(Deliver deliver);
-  /// The loader of a cache; kept for the pool's life.
+  /// The loader of a cache.
   void add(CacheId cache, std::shared_ptr<const Loader> loader);
+  /// When no load of the cache will be started any more. Those under way go on.
+  void remove(CacheId cache);
 
   // edge::LoadRunner
   void start(const fetch::StartLoad& load) override;

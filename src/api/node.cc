@@ -38,6 +38,7 @@ Result<Cache> Node::open(std::string_view name, const CacheOptions& options, Loa
   return Cache(*std::move(impl));
 }
 
+Result<void> Node::close(std::string_view name) { return impl_->close(name); }
 Result<void> Node::resize(std::string_view name, std::uint64_t memory_bytes) {
   return impl_->resize(name, memory_bytes);
 }

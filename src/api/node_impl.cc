@@ -119,6 +119,12 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
     return fail(ErrorCode::already_exists,
                 "cache \"" + std::string(name) + "\" is open with other options: " + differs);
   }
+  // Each has a number of its own in the ids of requests, also when it was closed.
+  constexpr std::size_t kMostOpened = 60'000;
+  if (opened_ >= kMostOpened) {
+    return fail(ErrorCode::resource_exhausted,
+                "the node has opened " + std::to_string(opened_) + " caches, which is all it can");
+  }
   if (options.memory_bytes > memory_left_) {
     return fail(ErrorCode::resource_exhausted,
                 "memory_bytes is " + std::to_string(options.memory_bytes) + "; the node has " +
@@ -139,6 +145,7 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
   engine_->pool.add(cache->id(), std::make_shared<const Loader>(std::move(loader)));
   cache->count_with(engine_->driver->open_cache(cache->name(), core_options, cache->store(),
                                                 cache->tenure(), members_locked()));
+  ++opened_;
   memory_left_ -= options.memory_bytes;
   caches_.emplace(cache->name(), Open{cache, share});
   engine_->housekeeper.add(kTidyPeriod, [weak = std::weak_ptr<CacheImpl>(cache)] {
@@ -146,7 +153,7 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
     if (alive != nullptr) alive->tidy();
     return alive != nullptr;
   });
-  if (caches_.size() == 1) {
+  if (opened_ == 1) {
     // The node outlives its housekeeper's thread: see stop().
     engine_->divide_chore = engine_->housekeeper.add(kDividePeriod, [this] {
       divide();
@@ -155,6 +162,25 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
   }
   divide_locked();
   return cache;
+}
+
+Result<void> NodeImpl::close(std::string_view name) {
+  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  MutexLock lock(&mutex_);
+  const auto found = caches_.find(name);
+  if (found == caches_.end()) {
+    return fail(ErrorCode::not_found, "no cache \"" + std::string(name) + "\" is open");
+  }
+  const std::shared_ptr<CacheImpl> cache = std::move(found->second.cache);
+  memory_left_ += found->second.share.promised;
+  caches_.erase(found);
+  cache->close();
+  engine_->driver->close_cache(cache->id());
+  engine_->pool.remove(cache->id());
+  // Its handles may live on.
+  cache->store().clear();
+  divide_locked();
+  return {};
 }
 
 Result<void> NodeImpl::resize(std::string_view name, std::uint64_t memory_bytes) {
@@ -331,8 +357,8 @@ void NodeImpl::stop() {
   {
     MutexLock lock(&mutex_);
     if (std::exchange(stopped_, true)) return;
+    for (const auto& [name, open] : caches_) open.cache->close();
   }
-  engine_->stopped.store(true, std::memory_order_relaxed);
   engine_->housekeeper.stop();
   // Bounded, so that a moment so far ahead still is one.
   constexpr Duration kLongestGrace = std::chrono::hours(24 * 365);

@@ -29,6 +29,7 @@ class NodeImpl {
 
   Result<std::shared_ptr<CacheImpl>> open(std::string_view name, const CacheOptions& options,
                                           Loader loader);
+  Result<void> close(std::string_view name);
   Result<void> resize(std::string_view name, std::uint64_t memory_bytes);
   NodeMemory memory() const;
   Result<void> set_peers(std::vector<Peer> peers);
@@ -69,6 +70,8 @@ class NodeImpl {
   mutable Mutex mutex_;
   std::vector<Peer> peers_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Open, std::less<>> caches_ ABSL_GUARDED_BY(mutex_);
+  /// Caches, in the node's life.
+  std::size_t opened_ ABSL_GUARDED_BY(mutex_) = 0;
   /// Promised to no cache.
   std::uint64_t memory_left_ ABSL_GUARDED_BY(mutex_) = 0;
   /// When the caches are looked at again, for what they need.

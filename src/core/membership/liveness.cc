@@ -46,6 +46,15 @@ void Liveness::on_heard(NodeId node, TimePoint now) {
   if (entry != peers_.end()) entry->second.heard = now;
 }
 
+void Liveness::on_rumour(NodeId node, TimePoint now, std::vector<LivenessEvent>& out) {
+  const auto entry = peers_.find(node);
+  if (entry == peers_.end() || entry->second.state == Reachability::unreachable) return;
+  Peer& peer = entry->second;
+  if (peer.state == Reachability::reachable && now - peer.heard < options_.ping_when_idle) return;
+  peer.state = Reachability::unreachable;
+  out.push_back({LivenessEvent::Kind::lost_by_rumour, node});
+}
+
 void Liveness::on_request_sent(NodeId node, TimePoint now) {
   const auto entry = peers_.find(node);
   if (entry == peers_.end()) return;

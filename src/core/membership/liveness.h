@@ -36,7 +36,7 @@ enum class Reachability : std::uint8_t {
 };
 
 struct LivenessEvent {
-  enum class Kind : std::uint8_t { ping, lost_by_silence, lost_by_link, back };
+  enum class Kind : std::uint8_t { ping, lost_by_silence, lost_by_rumour, lost_by_link, back };
   Kind kind;
   NodeId node;
 };
@@ -55,6 +55,9 @@ class Liveness {
   void on_link_down(NodeId node, TimePoint now, std::vector<LivenessEvent>& out);
   /// Anything arrived on the link to `node`.
   void on_heard(NodeId node, TimePoint now);
+  /// Others have found that `node` does not answer. It counts as unreachable, unless it has just
+  /// spoken to this one.
+  void on_rumour(NodeId node, TimePoint now, std::vector<LivenessEvent>& out);
   /// One more, or one less, answer is expected from `node`.
   void on_request_sent(NodeId node, TimePoint now);
   void on_request_ended(NodeId node);

@@ -44,6 +44,26 @@ class LivenessTest : public testing::Test {
   std::vector<LivenessEvent> events_;
 };
 
+TEST_F(LivenessTest, RumoursCountUnlessThePeerHasJustSpoken) {
+  liveness_.on_rumour(kPeer, kStart + 500ms, events_);
+  EXPECT_EQ(liveness_.state(kPeer), Reachability::reachable);
+  liveness_.on_rumour(kPeer, kStart + 1100ms, events_);
+  EXPECT_EQ(liveness_.state(kPeer), Reachability::unreachable);
+  EXPECT_EQ(count(Kind::lost_by_rumour), 1);
+  liveness_.on_rumour(kPeer, kStart + 1200ms, events_);
+  liveness_.on_rumour(NodeId{99}, kStart + 1200ms, events_);
+  EXPECT_EQ(count(Kind::lost_by_rumour), 1) << "once, and never about strangers";
+  liveness_.on_link_up(kPeer, kStart + 2s, events_);
+  EXPECT_EQ(liveness_.state(kPeer), Reachability::reachable);
+}
+
+TEST_F(LivenessTest, ARumourCountsBeforeTheFirstConnection) {
+  constexpr NodeId kNew{8};
+  liveness_.set_peers(std::array{kPeer, kNew}, kStart);
+  liveness_.on_rumour(kNew, kStart, events_);
+  EXPECT_EQ(liveness_.state(kNew), Reachability::unreachable);
+}
+
 TEST_F(LivenessTest, IdlePeerIsPingedAndStaysReachable) {
   run_until(kStart + 10s, true);
   EXPECT_EQ(count(Kind::ping), 10);

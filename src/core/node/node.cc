@@ -105,7 +105,11 @@ std::shared_ptr<const fetch::Statistics> Node::statistics(CacheId cache) const {
 
 void Node::on_get(const GetRequest& request, TimePoint now, fetch::Actions& out) {
   Cache* cache = find(request.cache);
-  KITH_CHECK(cache != nullptr);
+  if (cache == nullptr) {
+    out.emplace_back(
+        fetch::Complete{request.ticket, fail(ErrorCode::cancelled, "the cache is closed")});
+    return;
+  }
   cache->fetch().get(request.key,
                      fetch::Waiter::user(request.ticket, request.deadline, request.withdrawable),
                      now, out);
@@ -213,6 +217,12 @@ void Node::on_caller_gone(NodeId node, TimePoint now, fetch::Actions& out) {
   for_each_cache([&](Cache& cache) { cache.fetch().on_caller_gone(node, now, out); });
 }
 
+void Node::on_rumour(NodeId node, TimePoint now, fetch::Actions& out) {
+  events_.clear();
+  liveness_.on_rumour(node, now, events_);
+  apply(events_, now, out);
+}
+
 void Node::on_peers(std::span<const NodeId> peers, TimePoint now) {
   liveness_.set_peers(peers, now);
 }
@@ -274,6 +284,7 @@ void Node::apply(const std::vector<membership::LivenessEvent>& events, TimePoint
         out.emplace_back(fetch::PeerChanged{event.node, true});
         break;
       case Kind::lost_by_silence:
+      case Kind::lost_by_rumour:
         out.emplace_back(fetch::DropLink{event.node});
         [[fallthrough]];
       case Kind::lost_by_link:

@@ -96,6 +96,8 @@ class Node final : private fetch::Neighbours {
   /// The connection that this node dialed to `node` is ready, or gone (or could not be made).
   void on_link_up(NodeId node, TimePoint now, fetch::Actions& out);
   void on_link_down(NodeId node, TimePoint now, fetch::Actions& out);
+  /// The membership says that others have found `node` not to answer.
+  void on_rumour(NodeId node, TimePoint now, fetch::Actions& out);
   /// The connection by which `node` sent requests is gone: nobody waits for those.
   void on_caller_gone(NodeId node, TimePoint now, fetch::Actions& out);
 

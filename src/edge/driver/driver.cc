@@ -70,6 +70,7 @@ class LoopDriver final : public Driver, private Acceptor::Listener {
   void set_members(CacheId cache, std::vector<placement::Member> members) override;
   std::shared_ptr<const placement::View> view(CacheId cache) const override;
   void set_peers(std::vector<PeerAddress> peers) override;
+  void on_rumour(NodeId node) override;
   membership::Reachability reachability(NodeId node) const override;
   Memory memory() const override;
   void stop(Duration grace) override;
@@ -266,6 +267,12 @@ void LoopDriver::change_tenure(Tenure& tenure, const placement::View& view) cons
   const NodeId self = node_id(self_.name);
   tenure.change(self_.boot.value + (static_cast<std::uint64_t>(up.count()) << 16),
                 [&](SlotIndex slot) { return view.owner(slot) == self; });
+}
+
+void LoopDriver::on_rumour(NodeId node) {
+  for (const auto& each : workers_) {
+    each->loop().post([node, worker = each.get()] { worker->on_rumour(node); });
+  }
 }
 
 membership::Reachability LoopDriver::reachability(NodeId node) const {

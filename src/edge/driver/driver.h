@@ -134,6 +134,8 @@ class Driver {
   /// Replaces the nodes to which this one has links; others count as unreachable. Nobody is
   /// accepted before the first call. Not from a loop thread.
   virtual void set_peers(std::vector<PeerAddress> peers) = 0;
+  /// The membership says that others have found `node` not to answer.
+  virtual void on_rumour(NodeId node) = 0;
   /// How this node sees another: the worst of its loops' opinions.
   virtual membership::Reachability reachability(NodeId node) const = 0;
 

@@ -347,6 +347,12 @@ void Worker::set_peers(std::span<const PeerAddress> peers) {
   publish_reachability();
 }
 
+void Worker::on_rumour(NodeId node) {
+  feed([=](core::Node& core, TimePoint now, fetch::Actions& out) {
+    core.on_rumour(node, now, out);
+  });
+}
+
 void Worker::adopt(Acceptor::Accepted accepted) {
   const std::uint16_t version = accepted.version;
   log_.write(Severity::debug, printable(accepted.name) + " has connected");

@@ -90,6 +90,7 @@ class Worker final : private Loop::Owner, private PeerLinks::Listener {
   void install(CacheId cache, std::shared_ptr<const placement::View> view);
   /// Makes links to these peers, and lets go of others when they owe nothing any more.
   void set_peers(std::span<const PeerAddress> peers);
+  void on_rumour(NodeId node);
   /// Takes over a connection that was accepted for this slice.
   void adopt(Acceptor::Accepted accepted);
   /// Of the loop, for what else lives on it.

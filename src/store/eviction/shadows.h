@@ -17,7 +17,7 @@ namespace kith::store {
 class Shadows {
  public:
   /// Entries of a shadow at most.
-  static constexpr std::size_t kMaxEntries = 512;
+  static constexpr std::size_t kMaxEntries = 1024;
   /// Of memory, about.
   static constexpr std::size_t kBytesPerEntry = 220;
 
