@@ -216,9 +216,9 @@ Result<CertificateAndKey> Authority::issue(const std::string& subject, const Nam
   if (auto valid = validate_subject(subject); !valid) return tl::unexpected(valid.error());
   if (auto valid = validate_names(names); !valid) return tl::unexpected(valid.error());
   if (validity.until > valid_until()) {
-    return fail(ErrorCode::invalid_argument, "the certificate would be valid until " +
-                                                 to_string(validity.until) + ", and its CA only " +
-                                                 to_string(valid_until()));
+    return fail(ErrorCode::invalid_argument,
+                "the certificate would be valid until " + to_string(validity.until) +
+                    ", and its CA only until " + to_string(valid_until()));
   }
   const KeyHandle key(EVP_EC_gen("P-256"));
   if (key == nullptr) return openssl_failed("making a key");

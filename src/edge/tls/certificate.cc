@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <limits>
@@ -21,6 +22,9 @@
 namespace kith::edge::tls {
 
 namespace {
+
+/// Longer names are cut off where people read them, and are no names elsewhere.
+constexpr std::size_t kMostNameBytes = 1024;
 
 tl::unexpected<Error> wrong(std::string_view what, const std::string& why) {
   return fail(ErrorCode::invalid_argument, std::string(what) + ' ' + why);
@@ -45,7 +49,7 @@ std::string text_of(const X509_NAME* name) {
   const BioHandle out(BIO_new(BIO_s_mem()));
   // Control characters and what is not ASCII come out escaped.
   if (out == nullptr || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) < 0) return "?";
-  return content_of(*out);
+  return content_of(*out).substr(0, kMostNameBytes);
 }
 
 SystemTime time_of(const ASN1_TIME* time) {
@@ -58,7 +62,10 @@ SystemTime time_of(const ASN1_TIME* time) {
 std::string text_of(const ASN1_STRING* string) {
   const auto* const bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
   std::string text(bytes, static_cast<std::size_t>(ASN1_STRING_length(string)));
-  return text.find('\0') == std::string::npos ? text : std::string();
+  const bool good =
+      text.size() <= kMostNameBytes &&
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  return good ? text : std::string();
 }
 
 std::string address_of(const ASN1_OCTET_STRING* bytes) {

@@ -14,8 +14,8 @@ namespace kith::edge::tls {
 
 using SystemTime = std::chrono::sys_seconds;
 
-/// The names that a certificate gives its holder: its subject alternative names. Those that contain
-/// a zero byte, which no name does, are left out.
+/// The names that a certificate gives its holder: its subject alternative names. What is no name,
+/// because it is longer than 1024 bytes or has other bytes than printed ones, is left out.
 struct Names {
   std::vector<std::string> dns = {};
   std::vector<std::string> uris = {};

@@ -81,7 +81,7 @@ TEST(Authority, RefusesToOutliveItself) {
   const auto made =
       ca.authority().issue("a", {}, {now_plus({}), now_plus(std::chrono::hours(2000))});
   ASSERT_FALSE(made);
-  EXPECT_THAT(made.error().message, HasSubstr("its CA only"));
+  EXPECT_THAT(made.error().message, HasSubstr("its CA only until"));
 }
 
 TEST(Authority, IsReadOnlyFromACertificateAndItsKey) {

@@ -28,7 +28,7 @@ constexpr std::size_t kInputBytes = 32 * 1024;
 constexpr std::size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;
 /// Output that an idle session keeps room for.
 constexpr std::size_t kKeptBytes = 80 * 1024;
-/// What OpenSSL takes for a connection besides; measured, see docs/adr/0025-tls.md.
+/// What OpenSSL takes for a connection besides, about.
 constexpr std::size_t kOpensslBytes = 12 * 1024;
 
 /// Why a peer ended the connection, by the alert that it sent: about this node's certificate, if it
