@@ -3,12 +3,15 @@
 
 #include <chrono>
 #include <cstdio>
+#include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/countdown.h"
+#include "edge/tls/authority.h"
 
 namespace kith::bench {
 
@@ -18,6 +21,14 @@ constexpr std::string_view kCacheName = "peer-bench";
 
 LoadResult load_value(const LoadRequest& request) {
   return Value::copy_of(Workload::value_of(request.key));
+}
+
+std::optional<TlsOptions> tls_of(const std::string& certificates) {
+  if (certificates.empty()) return std::nullopt;
+  return TlsOptions{.certificate_file = certificates + "/node.pem",
+                    .key_file = certificates + "/node.key",
+                    .ca_file = certificates + "/ca.pem",
+                    .peer_names = {"kith://bench/*"}};
 }
 
 std::string in_words(const Error& error) {
@@ -36,8 +47,24 @@ std::string_view check(std::string_view key, const Result<Answer>& answer) {
 
 }  // namespace
 
-int serve_kith(const std::string& peer) {
-  auto node = Node::start({.peers = {peer}, .loader_threads = 1});
+std::string make_certificates(const std::string& folder) {
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  const edge::tls::Validity validity{now - std::chrono::hours(1), now + std::chrono::hours(24)};
+  const auto ca = edge::tls::Authority::make("bench", validity);
+  if (!ca) return ca.error().message;
+  const auto authority = edge::tls::Authority::read(*ca);
+  if (!authority) return authority.error().message;
+  const auto node = authority->issue("node", {.uris = {"kith://bench/node"}}, validity);
+  if (!node) return node.error().message;
+  std::ofstream(folder + "/ca.pem") << ca->certificate;
+  std::ofstream(folder + "/node.pem") << node->certificate;
+  std::ofstream(folder + "/node.key") << node->key;
+  return "";
+}
+
+int serve_kith(const std::string& peer, const std::string& certificates) {
+  auto node = Node::start({.peers = {peer}, .loader_threads = 1, .tls = tls_of(certificates)});
   if (!node) {
     std::fprintf(stderr, "peer_bench: %s\n", in_words(node.error()).c_str());
     return 1;
@@ -54,13 +81,15 @@ int serve_kith(const std::string& peer) {
   return 0;
 }
 
-Result<std::unique_ptr<KithPair>> KithPair::start(const std::string& self, int processor) {
-  auto node = Node::start({.loader_threads = 1});
+Result<std::unique_ptr<KithPair>> KithPair::start(const std::string& self, int processor,
+                                                  const std::string& certificates) {
+  auto node = Node::start({.loader_threads = 1, .tls = tls_of(certificates)});
   if (!node) return tl::unexpected<Error>(std::move(node).error());
   auto cache = node->open(kCacheName, {}, load_value);
   if (!cache) return tl::unexpected<Error>(std::move(cache).error());
-  auto server = std::make_unique<ChildProcess>(
-      std::vector<std::string>{self, "--server", node->address()}, processor);
+  std::vector<std::string> command{self, "--server", node->address()};
+  if (!certificates.empty()) command.insert(command.end(), {"--tls", certificates});
+  auto server = std::make_unique<ChildProcess>(command, processor);
   std::string address = server->read_line();
   if (address.empty()) return fail(ErrorCode::unavailable, "the other process did not start");
   if (auto set = node->set_peers({address}); !set) {
@@ -69,16 +98,18 @@ Result<std::unique_ptr<KithPair>> KithPair::start(const std::string& self, int p
   if (auto connected = node->wait_connected(std::chrono::seconds(5)); !connected) {
     return tl::unexpected<Error>(std::move(connected).error());
   }
-  return std::unique_ptr<KithPair>(
-      new KithPair(*std::move(node), *std::move(cache), std::move(server), std::move(address)));
+  return std::unique_ptr<KithPair>(new KithPair(*std::move(node), *std::move(cache),
+                                                std::move(server), std::move(address),
+                                                !certificates.empty()));
 }
 
 KithPair::KithPair(Node node, Cache cache, std::unique_ptr<ChildProcess> server,
-                   std::string server_address)
+                   std::string server_address, bool tls)
     : node_(std::move(node)),
       cache_(std::move(cache)),
       server_(std::move(server)),
-      server_address_(std::move(server_address)) {}
+      server_address_(std::move(server_address)),
+      tls_(tls) {}
 
 Workload KithPair::workload(std::size_t count) const {
   Workload workload;

@@ -7,11 +7,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -34,12 +37,12 @@ constexpr int kServerProcessor = 1;
 
 constexpr const char* kUsage =
     "usage: peer_bench [--quick] [--rounds N] [--seconds S] [--no-pin] [--json FILE]\n"
-    "                  [--memcached PROGRAM] [--only kith|memcached] [--level N] [--keys N]\n"
+    "                  [--memcached PROGRAM] [--only kith|tls|memcached] [--level N] [--keys N]\n"
     "  --rounds N     1 to 100; each runs every system at every level once (default 5)\n"
     "  --seconds S    about how long one run takes, 0.05 to 10 (default 0.5)\n"
     "  --quick        --rounds 1 --seconds 0.1\n"
     "  --no-pin       do not bind the client to processor 0 and the servers to processor 1\n"
-    "  --only SYSTEM  leave the other out, for profiling\n"
+    "  --only SYSTEM  leave the others out; tls: plaintext against TLS, and no memcached\n"
     "  --keys N       how many keys are asked for in turn, 1 to 1000000 (default 10000)\n"
     "  --level N      only the levels whose name begins with this, such as 256\n";
 
@@ -53,6 +56,8 @@ struct Options {
   std::string level;
   int keys = 10'000;
   std::string serve;
+  /// Where the certificates are.
+  std::string tls;
 };
 
 bool parse(int argc, char** argv, Options& options) {
@@ -81,6 +86,8 @@ bool parse(int argc, char** argv, Options& options) {
       options.keys = std::atoi(argv[++i]);
     } else if (flag == "--server") {
       options.serve = argv[++i];
+    } else if (flag == "--tls") {
+      options.tls = argv[++i];
     } else {
       return false;
     }
@@ -188,6 +195,13 @@ constexpr Comparison kComparisons[] = {
     {"throughput", "256 in flight", "memcached meta", &Sample::gets_per_second, false, 0},
     {"server CPU per get", "256 in flight", "memcached text", &Sample::server_cpu_us, true, 0},
     {"server CPU per get", "256 in flight", "memcached meta", &Sample::server_cpu_us, true, 3.0},
+    // What TLS costs: above 1, plaintext is so many times as good.
+    {"throughput, blocking", "1 blocking", "kith tls", &Sample::gets_per_second, false, 0},
+    {"throughput", "1 in flight", "kith tls", &Sample::gets_per_second, false, 0},
+    {"p50 latency", "1 in flight", "kith tls", &Sample::p50_us, true, 0},
+    {"throughput", "32 in flight", "kith tls", &Sample::gets_per_second, false, 0},
+    {"throughput", "256 in flight", "kith tls", &Sample::gets_per_second, false, 0},
+    {"server CPU per get", "256 in flight", "kith tls", &Sample::server_cpu_us, true, 0},
 };
 
 Spread ratio_of(const Results& results, const Comparison& c) {
@@ -211,7 +225,7 @@ void print(const Results& results, const std::vector<Level>& levels,
     }
   }
   std::printf(
-      "\nkith against memcached, above 1 is in kith's favour: median of the rounds "
+      "\nkith against others, above 1 is in kith's favour: median of the rounds "
       "(min-max)\n");
   for (const Comparison& c : kComparisons) {
     if (!results.has(c.level, "kith") || !results.has(c.level, c.other)) continue;
@@ -299,6 +313,25 @@ std::string measure(const Options& options, const std::vector<Level>& levels,
   return "";
 }
 
+/// Goes away with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    if (::mkdtemp(path_.data()) == nullptr) path_.clear();
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/kith-bench-XXXXXX";
+};
+
 int fail(const std::string& why) {
   std::fprintf(stderr, "peer_bench: %s\n", why.c_str());
   return 1;
@@ -314,15 +347,32 @@ int run(const Options& options) {
   // Before the node starts its threads, which inherit it.
   if (options.pin) pin_to_processor(kClientProcessor);
 
-  auto pair = KithPair::start("/proc/self/exe", server_processor);
+  auto pair = KithPair::start("/proc/self/exe", server_processor, "");
   if (!pair) return fail(pair.error().message);
   const Workload workload = (*pair)->workload(static_cast<std::size_t>(options.keys));
   if (const std::string wrong = (*pair)->load_all(workload); !wrong.empty()) return fail(wrong);
 
+  const TemporaryFolder certificates;
+  std::optional<Workload> tls_workload;  // Its nodes have other names, and so other keys.
+  std::unique_ptr<KithPair> tls_pair;
+  if (options.only.empty() || options.only == "tls") {
+    if (const std::string wrong = make_certificates(certificates.path()); !wrong.empty()) {
+      return fail(wrong);
+    }
+    auto started = KithPair::start("/proc/self/exe", server_processor, certificates.path());
+    if (!started) return fail(started.error().message);
+    tls_pair = *std::move(started);
+    tls_workload = tls_pair->workload(static_cast<std::size_t>(options.keys));
+    if (const std::string wrong = tls_pair->load_all(*tls_workload); !wrong.empty()) {
+      return fail(wrong);
+    }
+  }
+
   std::unique_ptr<MemcachedServer> memcached;
   std::vector<std::unique_ptr<System>> systems;
   if (options.only != "memcached") systems.push_back(*std::move(pair));
-  if (options.only != "kith") {
+  if (tls_pair != nullptr) systems.push_back(std::move(tls_pair));
+  if (options.only != "kith" && options.only != "tls") {
     memcached = std::make_unique<MemcachedServer>(options.memcached, server_processor);
     for (const auto protocol : {MemcachedClient::Protocol::text, MemcachedClient::Protocol::meta}) {
       auto client = std::make_unique<MemcachedClient>(protocol, *memcached, workload);
@@ -357,6 +407,6 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stderr);
     return 2;
   }
-  if (!options.serve.empty()) return serve_kith(options.serve);
+  if (!options.serve.empty()) return serve_kith(options.serve, options.tls);
   return run(options);
 }

@@ -48,6 +48,10 @@ install(TARGETS ${kith_installed} EXPORT kithTargets COMPONENT kith
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
+if(KITH_TOOLS)
+  install(TARGETS kith_command COMPONENT kith RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
 set(kith_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/kith)
 install(EXPORT kithTargets COMPONENT kith NAMESPACE kith:: DESTINATION ${kith_config_dir})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/kithConfig.cmake.in

@@ -24,6 +24,7 @@ packages() {
     library  libexpected-dev       # tl::expected, the one dependency of the public headers
     library  libxxhash-dev         # placement hash, checksums
     library  libzstd-dev           # compressed values; compressed traces in bench/hitrate
+    library  libcli11-dev          # the command line of `kith`
 
     demo     libpng-dev            # the map tiles that the demo renders
     demo     curl
@@ -31,7 +32,6 @@ packages() {
     tests    libgtest-dev
     tests    libgmock-dev
     tests    librapidcheck-dev     # property tests
-    tests    libcli11-dev          # command lines of test programs
     tests    nlohmann-json3-dev    # test vectors, reports
     tests    memcached             # a known server to compare with
 

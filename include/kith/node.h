@@ -77,6 +77,13 @@ class Node {
   /// All nodes of the present view, this one included, by address.
   std::vector<PeerStatus> peers() const;
 
+  /// Reads the files of NodeOptions::tls and takes them into use if they have changed: connections
+  /// made from now on begin with them, those that exist go on. Happens by itself every
+  /// TlsOptions::reload_interval. Blocks while it reads. Errors: invalid_argument (a file is not in
+  /// order, the message says which and why), failed_precondition (the node has no TLS); what was in
+  /// use stays so.
+  Result<void> reload_certificates();
+
   /// Blocks until every peer is reachable and the view of keys is up to date, or `timeout` has
   /// passed (timed_out). Useful in tests and at start; a node works without it.
   Result<void> wait_connected(Duration timeout) const;

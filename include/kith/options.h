@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <kith/security.h>
 #include <kith/time.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -69,6 +71,12 @@ struct NodeOptions {
   int loader_threads = 16;
   /// How long stop() waits for requests in flight before it cancels them.
   Duration stop_grace = std::chrono::seconds(1);
+  /// How connections between nodes are secured. Without it they are plaintext, and `listen` must be
+  /// an address of this machine alone, such as 127.0.0.1, unless `insecure` is set.
+  std::optional<TlsOptions> tls = std::nullopt;
+  /// Says that plaintext on other addresses is meant: that whoever can reach this node may read the
+  /// cache and pass for a node.
+  bool insecure = false;
   LogSink log = {};
 };
 

@@ -432,7 +432,7 @@ TEST(NodeStart, APortInUseIsUnavailableAndNamed) {
 }
 
 TEST(NodeStart, AnAddressOfAnotherMachineIsUnavailableAndNamed) {
-  const auto elsewhere = Node::start({.listen = "192.0.2.1:0"});
+  const auto elsewhere = Node::start({.listen = "192.0.2.1:0", .insecure = true});
   EXPECT_EQ(code_of(elsewhere), ErrorCode::unavailable);
   EXPECT_THAT(message_of(elsewhere), HasSubstr("192.0.2.1"));
 }
@@ -443,7 +443,7 @@ TEST(NodeStart, PortZeroBecomesARealPort) {
 }
 
 TEST(NodeStart, TheAdvertisedAddressIsTheName) {
-  Node node = start_node({.listen = "0.0.0.0:0", .advertise = "10.1.2.3:7400"});
+  Node node = start_node({.listen = "0.0.0.0:0", .advertise = "10.1.2.3:7400", .insecure = true});
   EXPECT_EQ(node.address(), "10.1.2.3:7400");
 }
 

@@ -47,6 +47,7 @@ Result<void> Node::set_peers(std::vector<Peer> peers) { return impl_->set_peers(
 Result<void> Node::add_peer(Peer peer) { return impl_->add_peer(std::move(peer)); }
 Result<void> Node::remove_peer(std::string_view address) { return impl_->remove_peer(address); }
 std::vector<PeerStatus> Node::peers() const { return impl_->peers(); }
+Result<void> Node::reload_certificates() { return impl_->reload_certificates(); }
 Result<void> Node::wait_connected(Duration timeout) const { return impl_->wait_connected(timeout); }
 NodeMemory Node::memory() const { return impl_->memory(); }
 const std::string& Node::address() const { return impl_->address(); }

@@ -63,11 +63,33 @@ fetch::Options fetch_options(const CacheOptions& options, const Loader& loader,
   return result;
 }
 
+/// Whether less than a fifth of a certificate's life is left: whoever renews them has not.
+bool nearly_over(const edge::tls::CertificateText& certificate) {
+  const auto left = certificate.not_after - std::chrono::system_clock::now();
+  return left < (certificate.not_after - certificate.not_before) / 5;
+}
+
+edge::tls::Settings tls_settings(const TlsOptions& options) {
+  return {.certificate_file = options.certificate_file,
+          .key_file = options.key_file,
+          .ca_file = options.ca_file,
+          .peer_names = options.peer_names};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<NodeImpl>> NodeImpl::start(NodeOptions options) {
   if (auto valid = validate(options); !valid) {
     return tl::unexpected<Error>(std::move(valid).error());
+  }
+  if (options.log) {
+    // The driver, the loaders and the housekeeper have lines of their own, and the sink hears one
+    // at a time.
+    options.log = [mutex = std::make_shared<Mutex>(), sink = std::move(options.log)](
+                      LogLevel level, std::string_view line) {
+      MutexLock lock(mutex.get());
+      sink(level, line);
+    };
   }
   edge::DriverOptions driver_options;
   driver_options.listen = options.listen;
@@ -80,7 +102,15 @@ Result<std::shared_ptr<NodeImpl>> NodeImpl::start(NodeOptions options) {
       sink(to_level(severity), line);
     };
   }
+  std::shared_ptr<edge::tls::Credentials> credentials;
+  if (options.tls) {
+    auto loaded = edge::tls::Credentials::load(tls_settings(*options.tls));
+    if (!loaded) return fail(loaded.error().code, "tls." + loaded.error().message);
+    credentials = *std::move(loaded);
+    driver_options.tls = credentials;
+  }
   const std::shared_ptr<NodeImpl> node(new NodeImpl(std::move(options)));
+  node->credentials_ = std::move(credentials);
   node->engine_ = std::make_shared<Engine>(node->options_.loader_threads, node->options_.log);
   Engine& engine = *node->engine_;
   driver_options.memory_step = static_cast<std::size_t>(node->options_.memory_bytes / kMemorySteps);
@@ -91,6 +121,13 @@ Result<std::shared_ptr<NodeImpl>> NodeImpl::start(NodeOptions options) {
   engine.pool.deliver_to([&engine](fetch::LoadId load, fetch::LoadOutcome outcome) {
     engine.driver->loaded(load, std::move(outcome));
   });
+  if (node->options_.tls && node->options_.tls->reload_interval > Duration::zero()) {
+    // The node outlives its housekeeper's thread: see stop().
+    engine.housekeeper.add(node->options_.tls->reload_interval, [raw = node.get()] {
+      raw->look_at_certificates();
+      return true;
+    });
+  }
   MutexLock lock(&node->mutex_);
   node->memory_left_ = node->options_.memory_bytes;
   if (auto installed = node->install_locked(node->options_.peers); !installed) {
@@ -324,6 +361,43 @@ std::vector<PeerStatus> NodeImpl::peers() const {
     }
   }
   return result;
+}
+
+Result<void> NodeImpl::reload_certificates() {
+  if (credentials_ == nullptr) {
+    return fail(ErrorCode::failed_precondition, "the node was started without tls");
+  }
+  const Result<bool> changed = credentials_->reload();
+  if (changed) return {};
+  return fail(changed.error().code, "tls." + changed.error().message);
+}
+
+void NodeImpl::look_at_certificates() {
+  const auto say = [this](LogLevel level, const std::string& line) {
+    if (!options_.log) return;
+    try {
+      options_.log(level, line);
+    } catch (...) {
+      // The sink is the user's, and has nobody here to throw to. The line is lost.
+    }
+  };
+  const Result<bool> changed = credentials_->reload();
+  std::string problem;
+  if (!changed) {
+    problem = "the certificates stay as they were: tls." + changed.error().message;
+  } else {
+    const edge::tls::CertificateText& own = credentials_->context()->certificate();
+    if (*changed) {
+      say(LogLevel::info, "new certificates are in use: " + own.names.to_string() +
+                              ", valid until " + edge::tls::to_string(own.not_after));
+    }
+    if (nearly_over(own)) {
+      problem = "the certificate in use is valid until " + edge::tls::to_string(own.not_after) +
+                ", and nobody has renewed it";
+    }
+  }
+  if (!problem.empty() && problem != last_problem_) say(LogLevel::warning, problem);
+  last_problem_ = std::move(problem);
 }
 
 Result<void> NodeImpl::wait_connected(Duration timeout) const {

@@ -17,6 +17,7 @@
 #include "api/engine.h"
 #include "api/memory_shares.h"
 #include "base/mutex.h"
+#include "edge/tls/credentials.h"
 
 namespace kith::api {
 
@@ -36,6 +37,7 @@ class NodeImpl {
   Result<void> add_peer(Peer peer);
   Result<void> remove_peer(std::string_view address);
   std::vector<PeerStatus> peers() const;
+  Result<void> reload_certificates();
   Result<void> wait_connected(Duration timeout) const;
   const std::string& address() const { return engine_->driver->name(); }
   void stop();
@@ -55,6 +57,8 @@ class NodeImpl {
   /// Of the node's memory, among its caches. What requests and connections have is not theirs.
   void divide();
   void divide_locked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// What is done about the files of certificates every TlsOptions::reload_interval.
+  void look_at_certificates();
   void look_at_caches_locked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Result<void> install_locked(std::vector<Peer> peers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// This node and its peers.
@@ -62,6 +66,10 @@ class NodeImpl {
 
   NodeOptions options_;
   std::shared_ptr<Engine> engine_;
+  /// Null: no TLS.
+  std::shared_ptr<edge::tls::Credentials> credentials_;
+  /// What was last logged of the files, so that it is said once. The housekeeper's thread only.
+  std::string last_problem_;
 
   /// Held by stop() to its end, so that the second to call it waits for the first. Before mutex_.
   Mutex stop_mutex_;

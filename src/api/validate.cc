@@ -75,6 +75,38 @@ bool is_wildcard(std::string_view address) {
   return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6);
 }
 
+/// Whether `address`, which is well formed, can be reached from this machine only, however it is
+/// spelled. A name may lead anywhere, but for "localhost".
+bool is_loopback(std::string_view address) {
+  std::string host(address.substr(0, address.rfind(':')));
+  if (host == "localhost") return true;
+  in_addr v4{};
+  if (inet_aton(host.c_str(), &v4) != 0) return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+  if (host.front() != '[') return false;
+  host = host.substr(1, host.size() - 2);
+  in6_addr v6{};
+  if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return false;
+  return IN6_IS_ADDR_LOOPBACK(&v6) ||
+         (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+/// Of the files only the node itself can tell.
+Result<void> validate_security(const NodeOptions& options) {
+  if (options.tls) {
+    constexpr Duration kLeastInterval = std::chrono::seconds(1);
+    const Duration interval = options.tls->reload_interval;
+    if (interval != Duration::zero() && interval < kLeastInterval) {
+      return bad("tls.reload_interval", show(interval), "zero, or 1 second and more");
+    }
+    return {};
+  }
+  if (options.insecure || options.listen.empty() || is_loopback(options.listen)) return {};
+  return bad("listen", '"' + options.listen + '"',
+             "an address of this machine alone, such as 127.0.0.1:7400, as long as tls is not set: "
+             "others could read the cache and pass for nodes. Set tls (docs/security.md; `kith "
+             "certs` makes certificates), or insecure = true if that is meant");
+}
+
 }  // namespace
 
 Result<void> validate(const NodeOptions& options) {
@@ -90,6 +122,7 @@ Result<void> validate(const NodeOptions& options) {
                "an address that peers can reach, unless advertise names one: all addresses of this "
                "machine are no address to another");
   }
+  if (auto valid = validate_security(options); !valid) return valid;
   if (options.weight < 1 || options.weight > kMostWeight) {
     return bad("weight", show(options.weight), "1 to 1000");
   }

@@ -74,6 +74,16 @@ std::vector<Wrong<NodeOptions>> wrong_node_options() {
       {"advertise", [](O& o) { o.advertise = "10.0.0.1:0"; }, "advertise_port_zero"},
       {"advertise", [](O& o) { o.advertise = std::string(1020, 'a') + ":7400"; },
        "advertise_too_long"},
+      {"listen", [](O& o) { o.listen = "10.0.0.1:7400"; }, "listen_beyond_this_machine"},
+      {"listen", [](O& o) { o.listen = "128.0.0.1:7400"; }, "listen_just_beyond_loopback"},
+      {"listen", [](O& o) { o.listen = "node-1.example:7400"; }, "listen_on_a_name"},
+      {"listen", [](O& o) { o.listen = "[2001:db8::1]:7400"; }, "listen_beyond_this_machine_ipv6"},
+      {"listen", [](O& o) { o.listen = "[::ffff:10.0.0.1]:7400"; }, "listen_on_a_mapped_address"},
+      {"tls.reload_interval",
+       [](O& o) { o.tls = TlsOptions{.reload_interval = std::chrono::milliseconds(10)}; },
+       "tls_reload_interval_too_short"},
+      {"tls.reload_interval", [](O& o) { o.tls = TlsOptions{.reload_interval = kNegative}; },
+       "tls_reload_interval_negative"},
       {"weight", [](O& o) { o.weight = 0; }, "weight_zero"},
       {"weight", [](O& o) { o.weight = 1001; }, "weight_too_high"},
       {"memory_bytes", [](O& o) { o.memory_bytes = 0; }, "memory_zero"},
@@ -118,9 +128,28 @@ TEST(NodeOptions, TheLimitsThemselvesAreValid) {
 
 TEST(NodeOptions, AWildcardMayBeListenedOnWhenAnAddressIsAdvertised) {
   for (const char* listen : {"0.0.0.0:7400", "[::]:7400"}) {
-    EXPECT_EQ(message_of(validate(NodeOptions{.listen = listen, .advertise = "10.0.0.1:7400"})),
+    EXPECT_EQ(message_of(validate(
+                  NodeOptions{.listen = listen, .advertise = "10.0.0.1:7400", .insecure = true})),
               "valid");
   }
+}
+
+TEST(NodeOptions, ThisMachineAloneNeedsNoTls) {
+  for (const char* listen : {"127.0.0.1:7400", "127.255.0.9:0", "localhost:7400", "[::1]:7400",
+                             "[::ffff:127.0.0.1]:7400"}) {
+    EXPECT_EQ(message_of(validate(NodeOptions{.listen = listen})), "valid");
+  }
+}
+
+TEST(NodeOptions, BeyondThisMachineTlsOrAWordIsNeeded) {
+  NodeOptions options{.listen = "10.0.0.1:7400"};
+  EXPECT_THAT(message_of(validate(options)),
+              ::testing::AllOf(HasSubstr("Set tls"), HasSubstr("insecure = true")));
+  options.insecure = true;
+  EXPECT_EQ(message_of(validate(options)), "valid");
+  options.insecure = false;
+  options.tls = TlsOptions();
+  EXPECT_EQ(message_of(validate(options)), "valid");
 }
 
 TEST(NodeOptions, TheMessageOnAWildcardSaysWhatToDo) {

@@ -121,7 +121,7 @@ LoopDriver::LoopDriver(const DriverOptions& options, std::string name, std::stri
                        std::vector<std::unique_ptr<Loop>> loops, std::unique_ptr<Acceptor> acceptor,
                        LoadRunner& runner)
     : log_(options.log),
-      self_{std::move(name), options.boot, static_cast<std::uint16_t>(options.loops)},
+      self_{std::move(name), options.boot, static_cast<std::uint16_t>(options.loops), options.tls},
       address_(std::move(address)),
       acceptor_(std::move(acceptor)) {
   for (std::size_t i = 0; i < loops.size(); ++i) {

@@ -21,6 +21,7 @@
 #include "core/fetch/statistics.h"
 #include "core/membership/liveness.h"
 #include "core/placement/view.h"
+#include "edge/tls/credentials.h"
 #include "store/store.h"
 
 namespace kith::edge {
@@ -71,6 +72,8 @@ struct DriverOptions {
   /// The node's name; empty: the address that it advertises.
   std::string name = {};
   BootId boot = {};
+  /// Null: connections are plaintext.
+  std::shared_ptr<const tls::Credentials> tls = {};
   std::uint64_t seed = 0;
   /// Loop threads, each with its own core::Node for an equal range of slots.
   int loops = 1;

@@ -46,7 +46,7 @@ class Worker::Caller final : public Connection::Listener {
         name_(std::move(accepted.name)),
         permit_(std::move(accepted.permit)),
         connection_(
-            worker.loop_->context(), std::move(accepted.socket),
+            worker.loop_->context(), std::move(accepted.channel),
             {.max_body_bytes = wire::peer::kMaxControlBodyBytes, .pause_bytes = kMaxUnsentAnswers},
             *this, worker.flush_queue_) {}
 

@@ -3,18 +3,23 @@
 
 #include <fcntl.h>
 #include <kith/time.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <optional>
+#include <span>
 #include <variant>
 
 #include "base/slab.h"
 #include "edge/net/connection.h"
+#include "edge/net/farewell.h"
 #include "edge/net/in_words.h"
+#include "edge/net/tls_handshake.h"
 #include "wire/peer/codec.h"
 
 namespace kith::edge {
@@ -25,12 +30,30 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr Duration kHandshakeTimeout = std::chrono::seconds(2);
 constexpr Duration kGreetingTimeout = std::chrono::seconds(1);
 /// How long a refusal may take to be sent.
 constexpr Duration kRefusalTimeout = std::chrono::milliseconds(100);
 /// Pause after accepting failed, mostly for want of file descriptors.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 constexpr int kBacklog = 1024;
+
+/// Whether TLS begins with these bytes, the first ones of a connection: a handshake's record, and a
+/// version of 3. Frames whose length happens to begin like that are too long for a greeting.
+bool looks_like_tls(std::span<const unsigned char> first) {
+  constexpr unsigned char kHandshakeRecord = 0x16;
+  constexpr unsigned char kMajorVersion = 3;
+  return !first.empty() && first[0] == kHandshakeRecord &&
+         (first.size() < 2 || first[1] == kMajorVersion);
+}
+
+/// A refusal as plaintext peers read it.
+std::string refusal_in_plaintext(const Error& why) {
+  std::string bytes;
+  bytes += wire::peer::encode(wire::peer::Failure{.code = why.code, .message = why.message}, bytes)
+               .to_string();
+  return bytes;
+}
 
 }  // namespace
 
@@ -70,23 +93,24 @@ class Acceptor::Impl final : public std::enable_shared_from_this<Impl> {
   Slab<std::unique_ptr<Greeter>> greeters_;
 };
 
-/// A connection that has not greeted yet, or was refused and is being told so.
+/// A connection that has not greeted yet, or was refused and is being told so. It goes in steps:
+/// secure, or see that it is not TLS; hear the greeting.
 class Acceptor::Impl::Greeter final : public Connection::Listener {
  public:
   Greeter(Impl& acceptor, tcp::socket socket, std::string who)
       : acceptor_(acceptor),
+        socket_(std::move(socket)),
         timer_(acceptor.context_),
         permit_(acceptor.connections_),
-        who_(std::move(who)) {
-    error_code ignored;
-    connection_.emplace(acceptor.context_, SocketHandle(socket.release(ignored)),
-                        Connection::Limits{.max_body_bytes = wire::peer::kMaxControlBodyBytes},
-                        *this, *acceptor.queue_);
-  }
+        who_(std::move(who)) {}
 
   void begin(GreeterId id) {
     id_ = id;
-    limit(kGreetingTimeout, "no greeting within a second");
+    if (acceptor_.self_->tls != nullptr) {
+      secure();
+    } else {
+      look_at_first_bytes();
+    }
   }
 
   /// Ends it `wait` from now; said to be refused unless `why` is empty.
@@ -104,11 +128,80 @@ class Acceptor::Impl::Greeter final : public Connection::Listener {
     limit(kRefusalTimeout, {});
   }
 
-  SocketHandle detach() { return connection_->detach(); }
+  Channel detach() { return connection_->detach(); }
   Permit take_permit() { return std::move(permit_); }
   const std::string& who() const { return who_; }
 
  private:
+  void secure() {
+    limit(kHandshakeTimeout, "no TLS handshake within two seconds");
+    error_code ignored;
+    auto session = std::make_unique<tls::Session>(acceptor_.self_->tls->context(),
+                                                  tls::Session::Role::accepts);
+    handshake_.emplace(
+        acceptor_.context_, Channel{SocketHandle(socket_.release(ignored)), std::move(session)},
+        [acceptor = acceptor_.shared_from_this(), id = id_](TlsHandshake::Outcome outcome) {
+          if (auto* const greeter = acceptor->greeters_.find(id)) {
+            (*greeter)->on_handshake(std::move(outcome));
+          }
+        });
+  }
+
+  void on_handshake(TlsHandshake::Outcome outcome) {
+    handshake_.reset();
+    if (outcome.result) return hear(std::move(outcome.channel));
+    const Error why = outcome.result.error();
+    const bool plaintext = outcome.channel.tls->met_plaintext();
+    // In TLS the alert has said it.
+    const std::string words =
+        plaintext ? refusal_in_plaintext(
+                        {why.code, acceptor_.self_->name +
+                                       " takes TLS only, and this connection is plaintext"})
+                  : std::string();
+    dismiss(std::move(outcome.channel.socket), words, why.message);
+  }
+
+  /// A node without TLS that is dialed with it says so, rather than to take it for a broken frame.
+  void look_at_first_bytes() {
+    limit(kGreetingTimeout, "no greeting within a second");
+    socket_.async_wait(tcp::socket::wait_read, [acceptor = acceptor_.shared_from_this(),
+                                                id = id_](const error_code& cancelled) {
+      auto* const greeter = cancelled ? nullptr : acceptor->greeters_.find(id);
+      if (greeter != nullptr) (*greeter)->on_first_bytes();
+    });
+  }
+
+  void on_first_bytes() {
+    std::array<unsigned char, 2> first{};
+    const ssize_t size =
+        ::recv(socket_.native_handle(), first.data(), first.size(), MSG_PEEK | MSG_DONTWAIT);
+    error_code ignored;
+    SocketHandle socket(socket_.release(ignored));
+    if (size > 0 && looks_like_tls(std::span(first).first(static_cast<std::size_t>(size)))) {
+      const std::string what = acceptor_.self_->name + " has no TLS, and this connection has";
+      return dismiss(std::move(socket), refusal_in_plaintext({refusal::kWrongNode, what}),
+                     "it speaks TLS, and this node plaintext");
+    }
+    hear({.socket = std::move(socket)});
+  }
+
+  void hear(Channel channel) {
+    connection_.emplace(acceptor_.context_, std::move(channel),
+                        Connection::Limits{.max_body_bytes = wire::peer::kMaxControlBodyBytes},
+                        *this, *acceptor_.queue_);
+    limit(kGreetingTimeout, "no greeting within a second");
+  }
+
+  /// Before there is a connection.
+  void dismiss(SocketHandle socket, std::string_view words, std::string_view why) {
+    refused_ = true;
+    farewell_.emplace(acceptor_.context_, std::move(socket), words);
+    limit(kRefusalTimeout, {});
+    // The last line, with a name of its own: the listener may close the acceptor.
+    const std::string who = who_;
+    acceptor_.listener_->on_refused(who, why);
+  }
+
   void on_message(const wire::peer::Message& message) override {
     if (refused_) return;
     if (const auto* hello = std::get_if<wire::peer::Hello>(&message)) {
@@ -123,10 +216,14 @@ class Acceptor::Impl::Greeter final : public Connection::Listener {
 
   Impl& acceptor_;
   GreeterId id_ = 0;
+  /// Until the first bytes have come.
+  tcp::socket socket_;
   asio::steady_timer timer_;
   Permit permit_;
   const std::string who_;
   bool refused_ = false;
+  std::optional<TlsHandshake> handshake_;
+  std::optional<Farewell> farewell_;
   std::optional<Connection> connection_;
 };
 
@@ -233,7 +330,7 @@ void Acceptor::Impl::on_hello(GreeterId id, const wire::peer::Hello& hello) {
     return greeter.refuse(*error);
   }
   Accepted accepted{
-      .socket = greeter.detach(),
+      .channel = greeter.detach(),
       .name = std::string(hello.name),
       .boot = hello.boot,
       .slice = hello.slice,
@@ -241,7 +338,7 @@ void Acceptor::Impl::on_hello(GreeterId id, const wire::peer::Hello& hello) {
       .permit = greeter.take_permit(),
   };
   forget(id);
-  if (accepted.socket.descriptor() < 0) {
+  if (accepted.channel.socket.descriptor() < 0) {
     return listener_->on_refused(printable(accepted.name),
                                  "it does not wait for the greeting's answer");
   }

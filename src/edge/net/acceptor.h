@@ -13,9 +13,9 @@
 
 #include "base/ids.h"
 #include "edge/net/address.h"
+#include "edge/net/channel.h"
 #include "edge/net/flush_queue.h"
 #include "edge/net/link.h"
-#include "edge/net/socket_handle.h"
 
 namespace kith::edge {
 
@@ -40,20 +40,23 @@ class Permit {
   std::shared_ptr<std::atomic<std::size_t>> count_;
 };
 
-/// Accepts connections and hears their greetings. Loop thread only, but where said.
+/// Accepts connections, secures them if this node has credentials, and hears their greetings.
+/// Nothing of the peer protocol is read from a peer that has not proved to be one of the cluster.
+/// Loop thread only, but where said.
 class Acceptor {
  public:
   struct Limits {
     /// Connections accepted that still exist, of which each peer has one for each pair of loops
     /// that share slots. Further ones are closed.
     std::size_t max_connections = 32'768;
-    /// Of those, the ones that have not greeted yet, for which they have a second.
+    /// Of those, the ones that have not greeted yet, for which they have a second, and for a TLS
+    /// handshake before it two more.
     std::size_t max_silent = 256;
   };
 
   /// A connection whose greeting is in order. The answer, HelloOk, is still to be sent.
   struct Accepted {
-    SocketHandle socket;
+    Channel channel;
     std::string name;
     BootId boot;
     std::uint16_t slice = 0;

@@ -6,8 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "edge/net/channel.h"
 #include "edge/net/flush_queue.h"
-#include "edge/net/socket_handle.h"
 #include "wire/peer/codec.h"
 #include "wire/peer/message.h"
 
@@ -17,8 +17,8 @@ class io_context;
 
 namespace kith::edge {
 
-/// Messages over a connected TCP socket. What is sent during a turn of the loop goes out at its
-/// end, together. Loop thread only.
+/// Messages over a connected TCP socket, in plaintext or in TLS. What is sent during a turn of the
+/// loop goes out at its end, together. Loop thread only.
 class Connection {
  public:
   /// May destroy the connection during either call.
@@ -36,6 +36,9 @@ class Connection {
     /// It broke, or the peer closed it or sent what is no frame. At most once, the last call, and
     /// never from within a call of the connection's.
     virtual void on_closed(std::string_view why) = 0;
+    /// Instead of on_closed when the peer ended TLS because it does not take this node for one of
+    /// its own: a dialing side learns that after its own handshake.
+    virtual void on_rejected(std::string_view why) { on_closed(why); }
   };
 
   struct Limits {
@@ -49,7 +52,7 @@ class Connection {
   };
 
   /// Begins to receive. `context`, `listener` and `queue` must outlive the connection.
-  Connection(boost::asio::io_context& context, SocketHandle socket, const Limits& limits,
+  Connection(boost::asio::io_context& context, Channel channel, const Limits& limits,
              Listener& listener, FlushQueue& queue);
   /// Closes the socket. What was not sent yet is lost.
   ~Connection();
@@ -61,8 +64,9 @@ class Connection {
   std::size_t unsent_bytes() const;
 
   /// Takes the socket out of the connection, which is closed then. Requires to be within
-  /// on_message(). Empty: the peer sent more than that message, and it would be lost.
-  SocketHandle detach();
+  /// on_message(), and that nothing was sent. Empty: the peer sent more than that message, and it
+  /// would be lost.
+  Channel detach();
 
  private:
   struct Impl;

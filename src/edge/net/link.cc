@@ -19,6 +19,7 @@
 #include "edge/net/address.h"
 #include "edge/net/connection.h"
 #include "edge/net/in_words.h"
+#include "edge/net/tls_handshake.h"
 
 namespace kith::edge {
 
@@ -29,6 +30,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr Duration kConnectTimeout = std::chrono::seconds(1);
+constexpr Duration kHandshakeTimeout = std::chrono::seconds(2);
 constexpr Duration kGreetingTimeout = std::chrono::seconds(1);
 constexpr Duration kFirstPause = std::chrono::milliseconds(50);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
@@ -37,7 +39,8 @@ constexpr std::size_t kMaxUnsentBytes = 64u << 20;
 
 }  // namespace
 
-/// Goes in steps: connect, greet, be up, pause; and again. Shared with the handlers under way.
+/// Goes in steps: connect, secure if there is TLS, greet, be up, pause; and again. Shared with the
+/// handlers under way.
 class Link::Impl final : public Connection::Listener, public std::enable_shared_from_this<Impl> {
  public:
   Impl(Link& link, asio::io_context& context, const Identity& self, std::string name,
@@ -69,9 +72,12 @@ class Link::Impl final : public Connection::Listener, public std::enable_shared_
   template <class Endpoints>
   void connect(const Endpoints& endpoints);
   void on_not_connected(const error_code& error);
-  void greet();
+  void on_connected();
+  void secure(SocketHandle socket);
+  void greet(Channel channel);
   void on_message(const wire::peer::Message& message) override;
   void on_closed(std::string_view why) override;
+  void on_rejected(std::string_view why) override;
   void on_greeted(const wire::peer::HelloOk& answer);
   void on_refused(const wire::peer::Failure& answer);
   void fail(Down down);
@@ -96,6 +102,9 @@ class Link::Impl final : public Connection::Listener, public std::enable_shared_
   /// Being connected.
   std::shared_ptr<tcp::socket> socket_;
   asio::steady_timer timer_;
+  /// Of the host that was dialed, when it was a name.
+  std::string host_name_;
+  std::optional<TlsHandshake> handshake_;
   std::optional<Connection> connection_;
   /// Of the process that answered last, until it is known to be gone.
   std::optional<BootId> boot_;
@@ -157,6 +166,7 @@ void Link::Impl::resolve(const Address& address) {
   // Asio resolves names on a thread of its own, one for each loop; numbers do without.
   error_code not_numeric;
   const asio::ip::address numeric = asio::ip::make_address(address.host, not_numeric);
+  host_name_ = not_numeric ? address.host : std::string();
   if (!not_numeric) {
     connect(std::array{tcp::endpoint(numeric, address.port)});
     return;
@@ -178,7 +188,7 @@ void Link::Impl::connect(const Endpoints& endpoints) {
       *socket_, endpoints,
       in_this_step([socket = socket_](Impl& impl, const error_code& error, const auto&...) {
         if (error) return impl.on_not_connected(error);
-        impl.greet();
+        impl.on_connected();
       }));
 }
 
@@ -188,12 +198,37 @@ void Link::Impl::on_not_connected(const error_code& error) {
   fail(std::move(down));
 }
 
-void Link::Impl::greet() {
+void Link::Impl::on_connected() {
   ++step_;
   error_code error;
   const int descriptor = socket_->release(error);
   if (error) return fail({.why = in_words(error)});
-  connection_.emplace(context_, SocketHandle(descriptor),
+  SocketHandle socket(descriptor);
+  if (self_.tls != nullptr) return secure(std::move(socket));
+  greet({.socket = std::move(socket)});
+}
+
+void Link::Impl::secure(SocketHandle socket) {
+  after(kHandshakeTimeout,
+        [](Impl& impl) { impl.fail({.why = "it accepts but does not answer the TLS handshake"}); });
+  auto session =
+      std::make_unique<tls::Session>(self_.tls->context(), tls::Session::Role::dials, host_name_);
+  // Destroyed, and so never called, when the link goes on or is closed.
+  handshake_.emplace(
+      context_, Channel{std::move(socket), std::move(session)},
+      [this, alive = weak_from_this()](TlsHandshake::Outcome outcome) {
+        const auto self = alive.lock();
+        if (self == nullptr) return;
+        handshake_.reset();
+        if (outcome.result) return greet(std::move(outcome.channel));
+        const Error& error = outcome.result.error();
+        fail({.misconfigured = error.code == ErrorCode::failed_precondition, .why = error.message});
+      });
+}
+
+void Link::Impl::greet(Channel channel) {
+  ++step_;
+  connection_.emplace(context_, std::move(channel),
                       Connection::Limits{.max_unsent_bytes = kMaxUnsentBytes}, *this, queue_);
   connection_->send(
       wire::peer::Hello{.slice = slice_, .boot = self_.boot, .name = self_.name, .target = name_});
@@ -243,6 +278,10 @@ void Link::Impl::on_refused(const wire::peer::Failure& answer) {
 
 void Link::Impl::on_closed(std::string_view why) { fail({.why = std::string(why)}); }
 
+void Link::Impl::on_rejected(std::string_view why) {
+  fail({.misconfigured = !up_, .why = std::string(why)});
+}
+
 void Link::Impl::fail(Down down) {
   const auto alive = shared_from_this();
   down.was_up = up_;
@@ -254,6 +293,7 @@ void Link::Impl::fail(Down down) {
 void Link::Impl::close() {
   ++step_;
   up_ = false;
+  handshake_.reset();
   connection_.reset();
   resolver_.cancel();
   timer_.cancel();

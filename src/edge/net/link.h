@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "edge/net/flush_queue.h"
+#include "edge/tls/credentials.h"
 #include "wire/peer/message.h"
 
 namespace boost::asio {
@@ -25,6 +26,8 @@ struct Identity {
   BootId boot;
   /// Loops of this node.
   std::uint16_t slices = 1;
+  /// How it proves that, and which proof it wants. Null: connections are plaintext.
+  std::shared_ptr<const tls::Credentials> tls = {};
 };
 
 /// Why a greeting is refused; travels as the code of the Failure.
