@@ -69,6 +69,10 @@ class Watcher:
         if line.split()[1:] != list(seeds):
             raise AssertionError("expected %r, got %r" % (seeds, line))
 
+    def expect_at_last(self, line):
+        """Waits for a line; others may come before it."""
+        wait_until(lambda: self.next(1) == line, line)
+
     def expect_silence(self, seconds):
         line = self.next(seconds)
         if line is not None:

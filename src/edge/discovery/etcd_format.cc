@@ -100,8 +100,10 @@ std::string etcd_login_request(std::string_view user, std::string_view password)
 Result<EtcdRange> parse_etcd_range(std::string_view bytes) {
   auto parsed = parse_answer(bytes);
   if (!parsed) return tl::unexpected<Error>(std::move(parsed).error());
+  const json* const header = member(&*parsed, "header");
   EtcdRange range{.entries = {},
-                  .revision = number(member(&*parsed, "header"), "revision").value_or(0),
+                  .cluster = std::string(text(header, "cluster_id")),
+                  .revision = number(header, "revision").value_or(0),
                   .more = is_true(&*parsed, "more")};
   if (range.revision == 0) return malformed("a range without a revision");
   const json* const entries = list(&*parsed, "kvs");
@@ -124,10 +126,10 @@ Result<EtcdWatchAnswer> parse_etcd_watch(std::string_view line) {
     return fail(ErrorCode::unavailable,
                 "etcd ends the watch: " + std::string(text(&*result, "cancel_reason")));
   }
-  // The answer to the request itself has the store's revision, of which nothing was told yet.
-  if (!is_true(&*result, "created")) {
-    answer.revision = number(member(&*result, "header"), "revision").value_or(0);
-  }
+  const json* const header = member(&*result, "header");
+  answer.cluster = text(header, "cluster_id");
+  answer.created = is_true(&*result, "created");
+  answer.revision = number(header, "revision").value_or(0);
   const json* const events = list(&*result, "events");
   for (const json& event : events != nullptr ? *events : json::array()) {
     const json* const entry = member(&event, "kv");

@@ -23,6 +23,8 @@ struct EtcdEntry {
 /// All keys below a prefix, at one moment.
 struct EtcdRange {
   std::vector<EtcdEntry> entries;
+  /// Whose revisions these are.
+  std::string cluster;
   /// That moment. A watch begins with the next.
   std::uint64_t revision = 0;
   /// There are more keys than were asked for.
@@ -38,7 +40,11 @@ struct EtcdChange {
 /// One line of a watch.
 struct EtcdWatchAnswer {
   std::vector<EtcdChange> changes;
-  /// Everything up to it has been told. 0: the line does not say.
+  std::string cluster;
+  /// The first line of a watch: `revision` is the store's, and nothing was told yet. Otherwise
+  /// everything up to it has been told.
+  bool created = false;
+  /// 0: the line does not say.
   std::uint64_t revision = 0;
   /// The history that the watch asked for is no longer kept: read the range again.
   bool compacted = false;

@@ -27,7 +27,7 @@ constexpr Duration kShortestWatch = std::chrono::seconds(1);
 constexpr Duration kFarewell = std::chrono::milliseconds(500);
 constexpr long kUnauthorized = 401;
 
-/// Asks one member of the cluster after another until one answers, and logs in when told to.
+/// Asks one member of the cluster, until its user turns away from it, and logs in when it must.
 class EtcdClient {
  public:
   EtcdClient(const EtcdOptions& options, const StopSignal& stop)
@@ -72,10 +72,7 @@ Result<std::string> EtcdClient::log_in() {
 Result<HttpRequest> EtcdClient::request(std::string_view path, std::string body) {
   if (token_.empty() && !options_.user.empty()) {
     auto token = log_in();
-    if (!token) {
-      turn_away();
-      return tl::unexpected<Error>(std::move(token).error());
-    }
+    if (!token) return tl::unexpected<Error>(std::move(token).error());
     token_ = *std::move(token);
   }
   HttpRequest request{.url = options_.urls[url_] + std::string(path),
@@ -97,7 +94,6 @@ Result<std::string> EtcdClient::ask(std::string_view path, std::string body) {
       token_.clear();
       continue;
     }
-    turn_away();
     return tl::unexpected<Error>(answer ? http_error(*answer) : answer.error());
   }
 }
@@ -155,6 +151,7 @@ Result<void> Registration::tend() {
   } else {
     due_ = Clock::now() + backoff_.next();
   }
+  if (!outcome) client_.turn_away();
   return outcome;
 }
 
@@ -227,6 +224,8 @@ class EtcdSession {
   bool too_many_ = false;
   /// Up to which entries_ is right. 0: read the range anew.
   std::uint64_t revision_ = 0;
+  /// Whose revision.
+  std::string cluster_;
   /// Why this node is not registered; empty: it is, or is not to be.
   std::string unregistered_;
 };
@@ -276,6 +275,7 @@ Result<void> EtcdSession::look() {
     entries_.clear();
     too_many_ = range->more;
     for (EtcdEntry& entry : range->entries) enter(std::move(entry.key), entry.value);
+    cluster_ = std::move(range->cluster);
     revision_ = range->revision;
   }
   auto stream = client_.watch(etcd_watch_request(options_.prefix, revision_ + 1));
@@ -322,7 +322,11 @@ Result<void> EtcdSession::apply(const std::string& line) {
     revision_ = 0;
     return tl::unexpected<Error>(std::move(answer).error());
   }
-  if (answer->compacted) {
+  // Of another etcd, or one that was restored from a backup, the revisions mean something else, and
+  // a watch for one that is yet to come would stay silent.
+  const bool other =
+      answer->cluster != cluster_ || (answer->created && answer->revision < revision_);
+  if (answer->compacted || other) {
     revision_ = 0;
     stream_.reset();
     return {};
@@ -334,7 +338,7 @@ Result<void> EtcdSession::apply(const std::string& line) {
       entries_.erase(change.key);
     }
   }
-  revision_ = std::max(revision_, answer->revision);
+  if (!answer->created) revision_ = std::max(revision_, answer->revision);
   return {};
 }
 

@@ -168,8 +168,11 @@ KubernetesInquiry::Next KubernetesInquiry::watch(Http& http, Report& report,
         if (stream.status() == kGoneStatus) return later(Next::list, {});
         const auto outcome = stream.outcome();
         // One that was open is taken up again without a word; when that fails there will be one.
-        if (!opened)
-          return later(Next::watch, outcome ? "the watch ends" : outcome.error().message);
+        if (!opened) {
+          // What the server refuses it may refuse for the version's sake.
+          return later(stream.status() == 0 ? Next::watch : Next::list,
+                       outcome ? "the watch ends" : outcome.error().message);
+        }
         if (Clock::now() - began < kShortestWatch) return later(Next::watch, {});
         return Next::watch;
       }
