@@ -111,11 +111,11 @@ Result<void> validate(const ConsulOptions& options) {
     return bad("token_file", '"' + options.token_file + '"', "empty, because token is given");
   }
   return all_of(
-      validate_text("service", options.service), validate_url("url", options.url),
-      validate_text("tag", options.tag), validate_text("datacenter", options.datacenter),
-      validate_text("token", options.token),
-      validate_between("wait", options.wait, std::chrono::seconds(1), std::chrono::minutes(10)),
-      validate_timeout(options.timeout));
+      {validate_text("service", options.service), validate_url("url", options.url),
+       validate_text("tag", options.tag), validate_text("datacenter", options.datacenter),
+       validate_text("token", options.token),
+       validate_between("wait", options.wait, std::chrono::seconds(1), std::chrono::minutes(10)),
+       validate_timeout(options.timeout)});
 }
 
 }  // namespace

@@ -228,9 +228,10 @@ Result<void> validate(const Options& options) {
   if (is_numeric(options.name)) {
     return bad("name", '"' + options.name + '"', "a name: static_seeds is for addresses");
   }
-  return all_of(validate_name("name", options.name),
-                validate_between("refresh", options.refresh, kLeastRefresh, std::chrono::hours(24)),
-                validate_timeout(options.timeout));
+  return all_of(
+      {validate_name("name", options.name),
+       validate_between("refresh", options.refresh, kLeastRefresh, std::chrono::hours(24)),
+       validate_timeout(options.timeout)});
 }
 
 template <class Asked, class Options>

@@ -399,9 +399,9 @@ Result<void> validate(const EtcdOptions& options) {
                 "certificate_file and key_file must both be given, or neither");
   }
   return all_of(
-      validate_text("prefix", options.prefix),
-      validate_between("lease", options.lease, std::chrono::seconds(2), std::chrono::hours(1)),
-      validate_timeout(options.timeout));
+      {validate_text("prefix", options.prefix),
+       validate_between("lease", options.lease, std::chrono::seconds(2), std::chrono::hours(1)),
+       validate_timeout(options.timeout)});
 }
 
 }  // namespace

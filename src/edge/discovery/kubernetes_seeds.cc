@@ -240,13 +240,13 @@ Result<void> take_defaults(KubernetesOptions& options) {
 }
 
 Result<void> validate(const KubernetesOptions& options) {
-  return all_of(validate_name("service", options.service),
-                validate_name("in_namespace", options.in_namespace),
-                validate_text("port_name", options.port_name),
-                validate_url("api_server", options.api_server),
-                validate_between("watch_time", options.watch_time, std::chrono::seconds(1),
-                                 std::chrono::hours(1)),
-                validate_timeout(options.timeout));
+  return all_of({validate_name("service", options.service),
+                 validate_name("in_namespace", options.in_namespace),
+                 validate_text("port_name", options.port_name),
+                 validate_url("api_server", options.api_server),
+                 validate_between("watch_time", options.watch_time, std::chrono::seconds(1),
+                                  std::chrono::hours(1)),
+                 validate_timeout(options.timeout)});
 }
 
 }  // namespace

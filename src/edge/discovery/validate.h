@@ -5,6 +5,7 @@
 #include <kith/time.h>
 
 #include <chrono>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -24,11 +25,11 @@ Result<void> validate_url(std::string_view field, std::string_view value);
 Result<void> validate_text(std::string_view field, std::string_view value);
 
 /// The first of several results that failed, or none.
-template <class... Results>
-Result<void> all_of(Results... results) {
-  Result<void> first;
-  ((first = first ? std::move(results) : std::move(first)), ...);
-  return first;
+inline Result<void> all_of(std::initializer_list<Result<void>> results) {
+  for (const Result<void>& result : results) {
+    if (!result) return result;
+  }
+  return {};
 }
 
 }  // namespace kith::edge::discovery
