@@ -25,6 +25,9 @@ packages() {
     library  libxxhash-dev         # placement hash, checksums
     library  libzstd-dev           # compressed values; compressed traces in bench/hitrate
     library  libcli11-dev          # the command line of `kith`
+    library  libcurl4-openssl-dev  # discovery: Kubernetes, Consul, etcd (inside only)
+    library  libc-ares-dev         # discovery: DNS (inside only)
+    library  nlohmann-json3-dev    # discovery: what those answer (inside only); test vectors, reports
 
     demo     libpng-dev            # the map tiles that the demo renders
     demo     curl
@@ -32,8 +35,10 @@ packages() {
     tests    libgtest-dev
     tests    libgmock-dev
     tests    librapidcheck-dev     # property tests
-    tests    nlohmann-json3-dev    # test vectors, reports
     tests    memcached             # a known server to compare with
+    tests    dnsmasq-base          # a DNS server for discovery
+    tests    etcd-server           # and an etcd
+    tests    openssl               # makes the certificates of test servers
 
     bench    libbenchmark-dev      # Google Benchmark
     bench    libtbb-dev            # a concurrent map to compare with

@@ -57,6 +57,14 @@ class Accepts(unittest.TestCase):
     def test_boost_in_an_edge_source(self):
         self.accepts({"src/edge/net/a.cc": LICENCE + "#include <boost/asio.hpp>\n"})
 
+    def test_a_forward_declaration_of_json(self):
+        self.accepts({"src/edge/discovery/a.h": HEADER + "#include <nlohmann/json_fwd.hpp>\n",
+                      "src/edge/discovery/a.cc": LICENCE + "#include <nlohmann/json.hpp>\n"
+                      "#include <curl/curl.h>\n#include <ares.h>\n"})
+
+    def test_the_public_interface_in_discovery(self):
+        self.accepts({"src/edge/discovery/a.cc": LICENCE + "#include <kith/discovery.h>\n"})
+
     def test_a_cipher_in_wire(self):
         self.accepts({"src/wire/gossip/a.cc": LICENCE + "#include <openssl/evp.h>\n"})
 
@@ -126,6 +134,15 @@ class Finds(unittest.TestCase):
     def test_boost_below_the_edge(self):
         self.finds({"src/store/a.cc": LICENCE + "#include <boost/asio.hpp>\n"},
                    "store includes <boost/asio.hpp>")
+
+    def test_heavy_libraries_of_discovery_in_a_private_header(self):
+        for name in ["nlohmann/json.hpp", "curl/curl.h", "ares.h", "ares_nameser.h"]:
+            self.finds({"src/edge/discovery/a.h": HEADER + "#include <%s>\n" % name},
+                       "<%s> in a header" % name)
+
+    def test_dns_below_the_edge(self):
+        self.finds({"src/core/node/a.cc": LICENCE + "#include <ares.h>\n"},
+                   "core/node includes <ares.h>")
 
     def test_the_rest_of_openssl_in_wire(self):
         self.finds({"src/wire/gossip/a.cc": LICENCE + "#include <openssl/ssl.h>\n"},

@@ -4,6 +4,10 @@
 #include <iostream>
 
 int main() {
+  // These need libcurl and c-ares, which the package must bring along.
+  const auto consul = kith::consul_seeds({.service = "cache"});
+  const auto dns = kith::dns_seeds({.name = "cache.example.com", .port = 7946});
+  if (!consul || !dns) return 4;
   auto node = kith::Node::start();
   if (!node) return 1;
   auto greetings = node->open(
