@@ -16,10 +16,17 @@
 
 #include "base/ids.h"
 #include "base/rng.h"
+#include "core/membership/cluster/allowance.h"
+#include "core/membership/cluster/catalog.h"
 #include "core/membership/cluster/cluster_actions.h"
+#include "core/membership/cluster/damping.h"
+#include "core/membership/cluster/evidence.h"
+#include "core/membership/cluster/graves.h"
 #include "core/membership/cluster/node_data.h"
 #include "core/membership/cluster/seeds.h"
+#include "core/membership/cluster/silent_packets.h"
 #include "core/membership/cluster/topics.h"
+#include "core/membership/cluster/user_state.h"
 #include "core/membership/membership.h"
 
 namespace kith::membership {
@@ -97,9 +104,9 @@ class Cluster {
  private:
   /// Somebody who may be in the pool and is not among the members.
   struct Contact {
-    enum class Why : std::uint8_t { seed };
-    Why why;
     Address address;
+    /// Of a member that failed; empty: a seed.
+    std::string name = {};
   };
 
   Options membership_options(const ClusterOptions& options);
@@ -113,6 +120,7 @@ class Cluster {
   void handle(RefuseCaller& refuse, TimePoint now, ClusterActions& out);
   void handle(MemberEvent& event, TimePoint now, ClusterActions& out);
   void handle(NameConflict& conflict, TimePoint now, ClusterActions& out);
+  void handle(ProbeFailed& failed, TimePoint now, ClusterActions& out);
   void handle(PacketsUnanswered& unanswered, TimePoint now, ClusterActions& out);
   void handle(Incompatible& incompatible, TimePoint now, ClusterActions& out);
   void handle(UserReceived& user, TimePoint now, ClusterActions& out);
@@ -120,21 +128,39 @@ class Cluster {
   void handle(JoinEnded& ended, TimePoint now, ClusterActions& out);
   void handle(LeaveEnded& ended, TimePoint now, ClusterActions& out);
 
+  // What kith nodes say in user messages.
+  void on_notice(const ProcessGone& gone, TimePoint now, ClusterActions& out);
+  void on_notice(const Accused& accused, TimePoint now, ClusterActions& out);
+  void on_notice(const Flapping& flapping, TimePoint now, ClusterActions& out);
+  void on_notice(const CacheListWanted& wanted, TimePoint now, ClusterActions& out);
+  void on_notice(const CacheListPart& part, TimePoint now, ClusterActions& out);
+
   /// Whether it is from a node of another cluster, which was warned of then.
-  bool foreign(const StreamMessage& message, const Address& from, ClusterActions& out);
-  void on_joined(const MemberEvent& event, TimePoint now);
+  bool foreign(const UserState& state, const Address& from, ClusterActions& out);
+  void on_joined(const MemberEvent& event, const std::optional<NodeData>& data, TimePoint now,
+                 ClusterActions& out);
   void on_gone(const MemberEvent& event, TimePoint now);
+  void set_out(const std::string& name, TimePoint now, ClusterActions& out);
+  void tell(PeerEvent::Kind kind, std::string_view name, ClusterActions& out) const;
   bool alone() const { return others_ == 0; }
 
   void contact_seeds(TimePoint now, ClusterActions& out);
+  void contact_grave(TimePoint now, ClusterActions& out);
   /// Asks whether anybody is there, and exchanges everything with him then.
   void knock(const Contact& contact, TimePoint now, ClusterActions& out);
   void join(const Contact& contact, TimePoint now);
   void on_contact_ended(const Contact& contact, bool reached, TimePoint now);
 
-  /// Puts what this node is and has opened into Meta.
-  void announce();
+  /// Puts what this node is and has opened into Meta. A long list of caches is told a little later,
+  /// once for many that are opened at the same time.
+  void announce(TimePoint now);
+  void tell_list(TimePoint now);
+  void ask_for_lists(TimePoint now, ClusterActions& out);
+  void exchange_with_silent(TimePoint now);
+  void refresh_user_state(TimePoint now);
   std::vector<Owner> owners() const;
+  Owner owner(const Member& member, NodeData data) const;
+  bool failing() const { return evidence_.doubts().unreachable_count() > 0; }
   void publish_if_due(TimePoint now, ClusterActions& out);
 
   ClusterOptions options_;
@@ -145,8 +171,20 @@ class Cluster {
   /// What the membership asked and told in this input.
   Actions asked_;
   Seeds seeds_;
+  Graves graves_;
+  Evidence evidence_;
+  Catalog catalog_;
+  Damping damping_;
+  SilentPackets silent_;
   Topics topics_;
 
+  /// When the long list of caches is told; empty: it has not changed.
+  std::optional<TimePoint> tell_list_at_;
+  /// What goes with push/pulls is out of date.
+  bool user_state_changed_ = true;
+  std::uint32_t own_incarnation_ = 0;
+  /// Of parts of lists sent on request.
+  Allowance parts_allowance_{500, 1000};
   /// Living members but this node.
   std::size_t others_ = 0;
   /// Members that joined within this input.

@@ -15,10 +15,9 @@ namespace {
 /// Readers refuse other formats. New fields at the end need no new one.
 constexpr std::uint8_t kFormat = 1;
 
-enum class CacheList : std::uint8_t { inside = 0, digest = 1 };
-
 constexpr std::size_t kClusterAt = kMagic.size() + 1 + 1 + 2 + 2 + 2 + 8;
-constexpr std::size_t kMostBytes = kClusterAt + 8 + (1 + kMaxZone) + 1 + (1 + 8 * kMaxInlineCaches);
+constexpr std::size_t kMostBytes =
+    kClusterAt + 8 + (1 + kMaxZone) + (1 + 8 * kMaxInlineCaches) + (1 + 8 + 2);
 static_assert(kMostBytes <= kMaxMeta);
 static_assert(kMaxInlineCaches <= UINT8_MAX && kMaxCaches <= UINT16_MAX);
 static_assert(placement::kMaxWeight <= UINT16_MAX);
@@ -30,15 +29,6 @@ bool looks_like_kith(std::string_view meta) {
 
 /// False: not sorted, or not distinct.
 bool read_caches(FieldReader& in, NodeData& data) {
-  const auto kind = in.of<std::uint8_t>();
-  if (kind == static_cast<std::uint8_t>(CacheList::digest)) {
-    CacheListDigest digest;
-    digest.hash = in.of<std::uint64_t>();
-    digest.count = in.of<std::uint16_t>();
-    data.more_caches = digest;
-    return digest.count <= kMaxCaches;
-  }
-  if (kind != static_cast<std::uint8_t>(CacheList::inside)) return false;
   const auto count = in.of<std::uint8_t>();
   if (count > kMaxInlineCaches) return false;
   for (std::size_t i = 0; i < count; ++i) {
@@ -46,7 +36,12 @@ bool read_caches(FieldReader& in, NodeData& data) {
     if (!data.caches.empty() && id <= data.caches.back()) return false;
     data.caches.push_back(id);
   }
-  return true;
+  if (in.of<std::uint8_t>() == 0) return true;
+  CacheListDigest digest;
+  digest.hash = in.of<std::uint64_t>();
+  digest.count = in.of<std::uint16_t>();
+  data.all_caches = digest;
+  return digest.count > 0 && digest.count <= kMaxCaches;
 }
 
 }  // namespace
@@ -64,14 +59,12 @@ std::string encode(const NodeData& data) {
   out.number(data.boot.value, 8);
   out.number(data.cluster, 8);
   out.text(data.zone);
-  if (data.more_caches) {
-    out.number(static_cast<std::uint8_t>(CacheList::digest), 1);
-    out.number(data.more_caches->hash, 8);
-    out.number(data.more_caches->count, 2);
-  } else {
-    out.number(static_cast<std::uint8_t>(CacheList::inside), 1);
-    out.number(data.caches.size(), 1);
-    for (const CacheId cache : data.caches) out.number(cache.value, 8);
+  out.number(data.caches.size(), 1);
+  for (const CacheId cache : data.caches) out.number(cache.value, 8);
+  out.number(data.all_caches ? 1 : 0, 1);
+  if (data.all_caches) {
+    out.number(data.all_caches->hash, 8);
+    out.number(data.all_caches->count, 2);
   }
   return out.take();
 }

@@ -28,7 +28,7 @@ struct LinkVersions {
   friend bool operator==(const LinkVersions&, const LinkVersions&) = default;
 };
 
-/// A list of caches that is too long for Meta, told by its content. See Catalog.
+/// A list of caches that is too long for Meta, known by its content. See Catalog.
 struct CacheListDigest {
   std::uint64_t hash = 0;
   std::uint16_t count = 0;
@@ -49,10 +49,10 @@ struct NodeData {
   LinkVersions link = {};
   /// Hash of the cluster's name.
   std::uint64_t cluster = 0;
-  /// The opened caches, sorted and distinct, at most kMaxInlineCaches; empty while there are more.
+  /// Opened caches, sorted and distinct, at most kMaxInlineCaches: all, or some of more.
   std::vector<CacheId> caches = {};
-  /// Of the opened caches while there are more.
-  std::optional<CacheListDigest> more_caches = {};
+  /// While there are more, of all of them.
+  std::optional<CacheListDigest> all_caches = {};
 
   friend bool operator==(const NodeData&, const NodeData&) = default;
 };
