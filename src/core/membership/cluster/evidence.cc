@@ -214,8 +214,8 @@ void Evidence::on_deadline(TimePoint now, Actions& asked) {
   if (!next || *next > now) return;
   if (const Duration late = now - *next; late > options_.own_stall) {
     // The answers may be among what this node has not read yet.
-    probes_.postpone(std::min(late, kMostForgiven));
-    doubts_.postpone(std::min(late, kMostForgiven));
+    probes_.postpone(now + std::min(late, kMostForgiven));
+    doubts_.postpone(now + std::min(late, kMostForgiven));
   }
   const auto due = probes_.on_deadline(now);
   for (const auto& probe : due.again) ping(probe, asked);
