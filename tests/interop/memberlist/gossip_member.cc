@@ -124,10 +124,10 @@ class Teller {
 
 json described(const char* event, std::string_view name, const m::Address& address,
                std::string_view meta, const m::Versions& versions, std::uint32_t incarnation) {
-  const std::string text = to_wire(address).to_string();
+  const auto written = Address::parse(to_wire(address).to_string());
   return {{"ev", event},
           {"name", name},
-          {"addr", text.substr(0, text.rfind(':'))},
+          {"addr", written ? written->host : ""},
           {"addr_len", address.ip.size()},
           {"port", address.port},
           {"meta_b64", base64(meta)},
@@ -193,7 +193,7 @@ m::Options Member::options(const m::Address& address, std::size_t overhead) cons
 }
 
 Result<void> Member::start() {
-  GossipHost::Options host{.listen = settings_.bind + ":" + std::to_string(settings_.port),
+  GossipHost::Options host{.listen = Address{settings_.bind, settings_.port}.to_string(),
                            .pool = {.label = settings_.label},
                            .compress = settings_.compress};
   if (!settings_.key.empty()) {
