@@ -36,7 +36,7 @@ class GossipHost final : private Loop::Owner, private gossip::Transport::Listene
  public:
   struct Options {
     /// "host:port", the host in digits. Port 0: any that is free for packets and streams.
-    std::string listen;
+    std::string listen = {};
     /// Where others reach this node, if that is not `listen`. A port of 0 is the one listened on.
     /// Needed when listening on all addresses of the machine.
     std::string advertise = {};

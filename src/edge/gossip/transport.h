@@ -38,7 +38,7 @@ class Transport final : private PacketSocket::Listener,
 
   struct Options {
     /// One address, or all that this machine has. Port 0: one that is free for both.
-    Endpoint listen;
+    Endpoint listen = {};
     wire::gossip::PoolSettings pool = {};
     /// Whether this node compresses. It reads what others compress in any case.
     bool compress = false;
