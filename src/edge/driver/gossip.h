@@ -21,14 +21,26 @@
 #include "base/countdown.h"
 #include "core/membership/actions.h"
 #include "core/membership/members.h"
+#include "core/membership/membership.h"
 #include "edge/driver/gossip_host.h"
 #include "wire/gossip/keyring.h"
 
 namespace kith::edge {
 
-/// Drives one member of a gossip pool in the real world: membership::Membership, or what has its
-/// inputs and its actions and more. Actions that have to do with sockets are executed; all others
-/// are for on_event. Calls are thread-safe but where said; their effects come a little later.
+/// The membership that a machine is, or has.
+template <class Machine>
+const membership::Membership& membership_of(const Machine& machine) {
+  if constexpr (std::is_convertible_v<const Machine&, const membership::Membership&>) {
+    return machine;
+  } else {
+    return machine.membership();
+  }
+}
+
+/// Drives one member of a gossip pool in the real world: membership::Membership, or a machine that
+/// has one, its inputs from the others' side, and its actions for sockets among its own. Those are
+/// executed; all others are for on_event. Calls are thread-safe but where said; their effects come
+/// a little later. A call that has no meaning for a machine does not compile.
 template <class Machine, class Actions = membership::Actions>
 class GossipDriver final : private GossipHost::Guest {
  public:
@@ -102,7 +114,7 @@ class GossipDriver final : private GossipHost::Guest {
   /// not_found, too_large (for a packet), and those of ask().
   Result<void> tell(std::string_view name, std::string payload, Via via) {
     return flat(ask([&](Machine& machine, TimePoint, Actions&) -> Result<void> {
-      const membership::Member* member = machine.members().find(name);
+      const membership::Member* member = membership_of(machine).members().find(name);
       if (member == nullptr) return fail(ErrorCode::not_found, "no member has this name");
       return tell_member(*member, std::move(payload), via);
     }));
@@ -113,7 +125,8 @@ class GossipDriver final : private GossipHost::Guest {
   Result<std::vector<membership::Member>> members() {
     return ask([](Machine& machine, TimePoint, Actions&) {
       std::vector<membership::Member> all;
-      machine.members().for_each([&](const membership::Member& member) { all.push_back(member); });
+      membership_of(machine).members().for_each(
+          [&](const membership::Member& member) { all.push_back(member); });
       return all;
     });
   }
@@ -236,8 +249,15 @@ class GossipDriver final : private GossipHost::Guest {
          now);
   }
   void on_stream_failed(membership::StreamId stream, TimePoint now) override {
-    feed([&](Machine& machine, TimePoint, Actions& out) { machine.on_stream_failed(stream, out); },
-         now);
+    feed(
+        [&](Machine& machine, TimePoint at, Actions& out) {
+          if constexpr (requires { machine.on_stream_failed(stream, at, out); }) {
+            machine.on_stream_failed(stream, at, out);
+          } else {
+            machine.on_stream_failed(stream, out);
+          }
+        },
+        now);
   }
   void on_deadline(TimePoint now) override {
     feed([](Machine& machine, TimePoint at, Actions& out) { machine.on_deadline(at, out); }, now);

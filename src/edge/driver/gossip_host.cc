@@ -104,7 +104,7 @@ void GossipHost::end_of_turn() {
   if (transport_ == nullptr) return;
   if (guest_->next_deadline() <= loop_.now()) {
     // What has arrived comes first: an answer that is here is not late.
-    transport_->receive();
+    transport_->receive_all();
     guest_->on_deadline(loop_.now());
   }
   loop_.wake_at(guest_->next_deadline());

@@ -25,9 +25,11 @@ namespace {
 
 /// The largest datagram there is.
 constexpr std::size_t kMaxDatagram = 65'536;
-/// Datagrams read by one system call, and system calls before others get their turn.
+/// Datagrams read by one system call; system calls before others get their turn, and in one go for
+/// who wants all. The latter is about what the buffer below holds.
 constexpr std::size_t kBatch = 16;
 constexpr int kBatches = 16;
+constexpr int kAllBatches = 256;
 /// What memberlist asks for, so that a burst is not lost while the loop is busy.
 constexpr int kReceiveBuffer = 2 << 20;
 
@@ -51,7 +53,7 @@ class PacketSocket::Impl final : public std::enable_shared_from_this<Impl> {
     socket_.close(ignored);
   }
   bool send(const Endpoint& to, std::string_view datagram);
-  void receive();
+  void receive(int batches);
 
  private:
   void wait();
@@ -83,10 +85,10 @@ void PacketSocket::start(Listener& listener) { impl_->start(listener); }
 bool PacketSocket::send(const Endpoint& to, std::string_view datagram) {
   return impl_->send(to, datagram);
 }
-void PacketSocket::receive() {
+void PacketSocket::receive_all() {
   // The listener may destroy the socket.
   const auto impl = impl_;
-  impl->receive();
+  impl->receive(kAllBatches);
 }
 
 Result<void> PacketSocket::Impl::open(const Endpoint& listen) {
@@ -120,13 +122,13 @@ Result<void> PacketSocket::Impl::open(const Endpoint& listen) {
 void PacketSocket::Impl::wait() {
   socket_.async_wait(udp::socket::wait_read, [self = shared_from_this()](const error_code& error) {
     if (error || self->listener_ == nullptr) return;
-    self->receive();
+    self->receive(kBatches);
     if (self->listener_ != nullptr) self->wait();
   });
 }
 
-void PacketSocket::Impl::receive() {
-  for (int left = kBatches; left > 0 && listener_ != nullptr; --left) {
+void PacketSocket::Impl::receive(int batches) {
+  for (int left = batches; left > 0 && listener_ != nullptr; --left) {
     if (receive_batch() < kBatch) return;
   }
 }

@@ -38,9 +38,9 @@ class PacketSocket {
   /// Sends, or loses it: datagrams may be lost anywhere. False: they cannot get there from this
   /// socket at all.
   bool send(const Endpoint& to, std::string_view datagram);
-  /// Hands over what has arrived, a few hundred datagrams at most. The loop does it by itself; this
-  /// is for who needs it done now.
-  void receive();
+  /// Hands over all that has arrived, but some thousands of datagrams at most. The loop does it by
+  /// itself, in smaller portions; this is for who needs it done now.
+  void receive_all();
 
  private:
   class Impl;

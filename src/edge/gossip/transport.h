@@ -76,7 +76,7 @@ class Transport final : private PacketSocket::Listener,
   void start();
   /// Hands over the datagrams that have arrived, for who must know them before he looks at the
   /// clock.
-  void receive() { packets_->receive(); }
+  void receive_all() { packets_->receive_all(); }
 
   /// One datagram, in one compound if there are several messages, at most 127. May be lost.
   void send(const Endpoint& to, std::span<const wire::gossip::DatagramMessage> messages,
