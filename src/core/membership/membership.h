@@ -45,6 +45,8 @@ class Membership {
   /// Exchanges everything with each address, once. Ends as JoinEnded. There is no retry, nor
   /// does a pool that fell apart join itself again: that is the caller's.
   JoinId join(std::span<const Address> addresses, TimePoint now, Actions& out);
+  /// Exchanges everything with one member, besides the exchanges that come by themselves.
+  void exchange(const Address& with, TimePoint now, Actions& out);
   /// Tells the others that this node leaves; ends as LeaveEnded, after `patience` at the latest. It
   /// keeps answering until then, and after. Once; a second call does nothing.
   void leave(TimePoint now, Duration patience, Actions& out);
