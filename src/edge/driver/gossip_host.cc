@@ -22,6 +22,50 @@ Result<gossip::Endpoint> endpoint_of(const std::string& text) {
   return gossip::Endpoint::from_digits(address->host, address->port);
 }
 
+// ---- What operators read
+
+constexpr std::string_view kIncompatible =
+    "another node's list of members is not taken over: somebody in it speaks a version that others "
+    "do not understand";
+
+std::string who(const std::string& name, const membership::Address& address) {
+  const std::string where = to_wire(address).to_string();
+  return name.empty() ? "the node at " + where : printable(name) + " at " + where;
+}
+
+std::string name_conflict(const std::string& name, const membership::Address& known,
+                          const membership::Address& claimed) {
+  return "two nodes call themselves " + printable(name) + ", one at " + to_wire(known).to_string() +
+         " and one at " + to_wire(claimed).to_string() + ": the second is not taken in";
+}
+
+std::string packets_blocked(const std::string& name, const membership::Address& address) {
+  return who(name, address) + " answers on streams and not to packets: is UDP blocked on the way?";
+}
+
+std::string in_words(const membership::Warning& warning) {
+  using Kind = membership::Warning::Kind;
+  switch (warning.kind) {
+    case Kind::name_conflict:
+      return name_conflict(warning.name, warning.address, warning.other);
+    case Kind::foreign_cluster:
+      return who(warning.name, warning.address) + " belongs to " +
+             (warning.detail.empty() ? "another cluster"
+                                     : "the cluster " + printable(warning.detail)) +
+             " and is refused";
+    case Kind::packets_blocked:
+      return packets_blocked(warning.name, warning.address);
+    case Kind::all_packets_blocked:
+      return "most members answer on streams and not to packets: is UDP blocked here?";
+    case Kind::incompatible:
+      return std::string(kIncompatible);
+    case Kind::member_flaps:
+      return printable(warning.name) +
+             " failed and came back too often, and owns no keys for a while";
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<GossipHost>> GossipHost::open(Options options) {
@@ -143,21 +187,16 @@ void GossipHost::send_on_stream(const membership::Address& to, std::string paylo
 }
 
 void GossipHost::report(const membership::NameConflict& conflict) {
-  warn("two nodes call themselves " + printable(conflict.name) + ", one at " +
-       to_wire(conflict.known).to_string() + " and one at " +
-       to_wire(conflict.claimed).to_string() + ": the second is not taken in");
+  warn(name_conflict(conflict.name, conflict.known, conflict.claimed));
 }
 
 void GossipHost::report(const membership::PacketsUnanswered& silent) {
-  warn(printable(silent.name) + " at " + to_wire(silent.address).to_string() +
-       " answers on streams and not to packets: is UDP blocked on the way?");
+  warn(packets_blocked(silent.name, silent.address));
 }
 
-void GossipHost::report(const membership::Incompatible&) {
-  warn(
-      "another node's list of members is not taken over: somebody in it speaks a version that "
-      "others do not understand");
-}
+void GossipHost::report(const membership::Incompatible&) { warn(std::string(kIncompatible)); }
+
+void GossipHost::report(const membership::Warning& warning) { warn(in_words(warning)); }
 
 void GossipHost::warn(std::string line) {
   log_.write_rarely(Severity::warning, "gossip: " + std::move(line), loop_.now());

@@ -19,6 +19,7 @@
 #include "absl/functional/any_invocable.h"
 #include "base/mutex.h"
 #include "core/membership/actions.h"
+#include "core/membership/cluster/cluster_actions.h"
 #include "core/membership/messages.h"
 #include "edge/driver/driver.h"
 #include "edge/driver/log.h"
@@ -98,6 +99,7 @@ class GossipHost final : private Loop::Owner, private gossip::Transport::Listene
   void report(const membership::NameConflict& conflict);
   void report(const membership::PacketsUnanswered& silent);
   void report(const membership::Incompatible& incompatible);
+  void report(const membership::Warning& warning);
 
   gossip::Transport& transport() { return *transport_; }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts kith's membership into one pool with HashiCorp's memberlist, and with Serf.
 
-    interop_test.py --kith build/dev/tests/interop/memberlist/gossip_member --work DIRECTORY
+    interop_test.py --programs build/dev/tests/interop/memberlist --work DIRECTORY
                     [--only PATTERN] [--jobs N] [--list]
 
 Builds the Go programs of go/, runs the cases below, each on loopback addresses of its own, several at
@@ -37,6 +37,7 @@ KEY32 = b"0123456789abcdef0123456789ABCDEF".hex()
 @dataclasses.dataclass(frozen=True)
 class Programs:
     kith: str
+    cluster: str
     memberlist: dict  # Version -> (program, whether it has labels).
     serf: Optional[tuple]  # (version, program)
 
@@ -69,6 +70,10 @@ class Bench:
 
     def kith(self, name="k1", ip=None, **flags):
         return self._start(self.programs.kith, name, ip, flags)
+
+    def cluster(self, name="k1", ip=None, **flags):
+        """A kith node with all that kith says above memberlist's wire."""
+        return self._start(self.programs.cluster, name, ip, flags)
 
     def go(self, name="g1", ip=None, **flags):
         return self._start(self.programs.memberlist[self.version][0], name, ip, flags)
@@ -486,6 +491,72 @@ def rotation(bench):
     agree(nodes + [new], names + ["k3"])
 
 
+# ---- What kith says above memberlist's wire
+
+
+def participants(node, names, within):
+    """Waits until the last that it said of a cache's participants is these."""
+    deadline = time.monotonic() + within
+    while True:
+        said = node.all("participants")
+        if said and said[-1]["names"] == names:
+            return
+        if time.monotonic() > deadline:
+            raise Failed(f"{node.name} said {said[-3:]} of the participants and not {names}")
+        time.sleep(0.05)
+
+
+@case(("plain", {}), ("label+key16", SECRETS["label+key16"]))
+def cluster(bench, secret):
+    """Kith nodes that know of each other through memberlist alone."""
+    first, go = bench.cluster("k1", **secret), bench.go(**secret)
+    second = bench.cluster("k2", **secret)
+    go.joins(first)
+    second.joins(go)
+    agree([first, go, second], ["k1", "g1", "k2"])
+    for node in (first, second):
+        node.do("open images")
+    for node in (first, second):
+        participants(node, ["k1", "k2"], 15)
+    first.wait("join", 1, name="g1", is_kith=False)
+    first.wait("join", 1, name="k2", is_kith=True)
+    time.sleep(10)
+    for node in (first, go, second):
+        for event in ("leave", "unreachable", "conflict"):
+            if node.all(event):
+                raise Failed(f"{node.name} says {node.all(event)}")
+    for line in go.log().splitlines():
+        if "[ERR" in line or "[WARN" in line:
+            raise Failed(f"the log of g1 has: {line}")
+    died = second.crash()
+    participants(first, ["k1"], 25)
+    bench.note(f"a crash moves keys after {time.monotonic() - died:.1f} s")
+    go.wait("leave", 25, name="k2")
+    first.ask("leave", "left", 10)
+    go.wait("leave", 10, name="k1")
+
+
+@case()
+def cluster_without_go(bench):
+    """memberlist's node dies: kith's stay together, and take it in again when it comes back."""
+    first, go, second = bench.cluster("k1"), bench.go(), bench.cluster("k2")
+    go.joins(first)
+    second.joins(go)
+    for node in (first, second):
+        node.do("open images")
+    for node in (first, second):
+        participants(node, ["k1", "k2"], 15)
+    go.crash()
+    for node in (first, second):
+        node.wait("leave", 25, name="g1", kind="failed")
+        participants(node, ["k1", "k2"], 1)
+    again = bench.go("g1", ip=go.ip)
+    # kith asks the dead for a while, so that a pool which fell apart heals by itself.
+    began = time.monotonic()
+    agree([first, again, second], ["k1", "g1", "k2"], 40)
+    bench.note(f"found again by itself after {time.monotonic() - began:.1f} s")
+
+
 # ---- More than two kinds
 
 
@@ -574,11 +645,11 @@ def plan(programs, pattern):
         chosen.append((Case("all versions in one pool", of_all_versions, ()), "all"))
     chosen = [(one, version) for one, version in chosen
               if fnmatch.fnmatch(f"{one.name} {version}", f"*{pattern}*")]
-    slow = {"steady": 0, "crash": 1, "crash_lan": 1, "freeze": 1, "restart": 1}
+    slow = {"steady": 0, "cluster": 0, "cluster_without_go": 0, "crash": 1, "crash_lan": 1, "freeze": 1, "restart": 1}
     return sorted(chosen, key=lambda pair: slow.get(pair[0].run.__name__, 2))
 
 
-def build(kith, work):
+def build(programs, work):
     """The programs, and why some are not there."""
     memberlist, serf_program, missing = {}, None, []
     try:
@@ -591,7 +662,8 @@ def build(kith, work):
         memberlist[version] = (str(program), labels)
     except build_go.Missing as why:
         missing.append(f"Debian's memberlist: {why}")
-    return Programs(kith, memberlist, serf_program), missing
+    kith, of_cluster = (str(programs / name) for name in ("gossip_member", "cluster_member"))
+    return Programs(kith, of_cluster, memberlist, serf_program), missing
 
 
 def report(outcomes, missing):
@@ -615,7 +687,8 @@ def report(outcomes, missing):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--kith", required=True, help="the program gossip_member")
+    parser.add_argument("--programs", required=True, type=pathlib.Path,
+                        help="where gossip_member and cluster_member are")
     parser.add_argument("--work", required=True, type=pathlib.Path, help="for programs and logs")
     parser.add_argument("--only", default="", help="cases whose name and version match")
     parser.add_argument("--jobs", type=int, default=10, help="cases at a time")
@@ -626,7 +699,7 @@ def main():
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir()
 
-    programs, missing = build(arguments.kith, arguments.work.resolve())
+    programs, missing = build(arguments.programs.resolve(), arguments.work.resolve())
     if not programs.memberlist:
         for why in missing:
             print(f"skipped {why}")
