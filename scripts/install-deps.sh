@@ -40,6 +40,9 @@ packages() {
     tests    etcd-server           # and an etcd
     tests    openssl               # makes the certificates of test servers
 
+    interop  golang-go                               # builds what follows
+    interop  golang-github-hashicorp-memberlist-dev  # 0.2.2, to be in one pool with
+
     bench    libbenchmark-dev      # Google Benchmark
     bench    libtbb-dev            # a concurrent map to compare with
     bench    redis-server          # another known server, for memory per entry
@@ -64,10 +67,10 @@ case "$#" in
 esac
 case "$purpose" in
   demo)  groups="build library demo" ;;
-  test)  groups="build library demo tests bench" ;;         # every folder is compiled
+  test)  groups="build library demo tests interop bench" ;; # every folder is compiled
   check) groups="build library demo tests bench checks" ;;  # clang-tidy reads every folder
   bench) groups="build library tests bench" ;;  # memcached and Redis are baselines
-  all)   groups="build library demo tests bench checks" ;;
+  all)   groups="build library demo tests interop bench checks" ;;
   *) usage ;;
 esac
 

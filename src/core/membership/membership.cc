@@ -184,6 +184,11 @@ void Membership::serve(CallerId caller, const PushPull& remote, TimePoint now, A
   merge(remote, now, out);
 }
 
+void Membership::serve(CallerId caller, const User& user, TimePoint, Actions& out) {
+  out.push_back(RefuseCaller{caller});
+  out.push_back(UserReceived{user.payload});
+}
+
 void Membership::on_stream_reply(StreamId stream, const StreamMessage& reply, TimePoint now,
                                  Actions& out) {
   const auto use = streams_.end(stream);

@@ -95,6 +95,7 @@ class Membership {
   void serve(CallerId caller, const Ping& ping, TimePoint now, Actions& out);
   void serve(CallerId caller, const Ack& ack, TimePoint now, Actions& out);
   void serve(CallerId caller, const PushPull& remote, TimePoint now, Actions& out);
+  void serve(CallerId caller, const User& user, TimePoint now, Actions& out);
 
   /// Tells who passed on an accusation of this node that it has refuted before. The refutation may
   /// have missed him, and he would act on it in the end.

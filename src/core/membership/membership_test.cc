@@ -55,6 +55,15 @@ TEST(MembershipTest, AnswersPingsOnStreams) {
   EXPECT_EQ(test.all<RefuseCaller>()[0].caller, CallerId{2});
 }
 
+TEST(MembershipTest, TakesBytesOfTheLayerAboveOnStreamsToo) {
+  TestNode test;
+  test.node.on_caller(CallerId{3}, User{"hello"}, test.now, test.actions);
+  ASSERT_EQ(test.all<UserReceived>().size(), 1u);
+  EXPECT_EQ(test.all<UserReceived>()[0].payload, "hello");
+  ASSERT_EQ(test.all<RefuseCaller>().size(), 1u) << "nobody waits for an answer";
+  EXPECT_EQ(test.all<RefuseCaller>()[0].caller, CallerId{3});
+}
+
 TEST(MembershipTest, CorrectsWhoMissedARefutation) {
   TestNode test;
   test.receive({Suspect{1, "self", "a"}});

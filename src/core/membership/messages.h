@@ -107,8 +107,8 @@ struct PushPull {
 
 /// What packets are made of.
 using Message = std::variant<Ping, IndirectPing, Ack, Nack, Suspect, Alive, Dead, User>;
-/// What is asked and answered on a stream.
-using StreamMessage = std::variant<Ping, Ack, PushPull>;
+/// What is asked and answered on a stream. User has no answer.
+using StreamMessage = std::variant<Ping, Ack, PushPull, User>;
 
 template <class Claim>
 Address address_of(const Claim& claim) {

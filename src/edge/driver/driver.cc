@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edge/driver/driver.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -19,6 +16,7 @@
 #include "base/mutex.h"
 #include "edge/driver/inbox.h"
 #include "edge/driver/log.h"
+#include "edge/driver/quiet_thread.h"
 #include "edge/driver/slices.h"
 #include "edge/driver/worker.h"
 #include "edge/loop/clock.h"
@@ -35,18 +33,6 @@ constexpr Duration kLastWords = std::chrono::milliseconds(100);
 constexpr int kMaxLoops = 256;
 /// The address, and so the name, of a node that nobody can reach.
 constexpr std::string_view kUnreachableName = "local:0";
-
-/// A thread that gets none of the process's signals: those are the host program's.
-std::thread quiet_thread(std::size_t index, auto body) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(body));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread.native_handle(), ("kith-loop-" + std::to_string(index)).c_str());
-  return thread;
-}
 
 class LoopDriver final : public Driver, private Acceptor::Listener {
  public:
@@ -131,7 +117,8 @@ LoopDriver::LoopDriver(const DriverOptions& options, std::string name, std::stri
   }
   MutexLock lock(&control_);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    threads_.push_back(quiet_thread(i, [worker = workers_[i].get()] { worker->run(); }));
+    threads_.push_back(quiet_thread("kith-loop-" + std::to_string(i),
+                                    [worker = workers_[i].get()] { worker->run(); }));
   }
 }
 
