@@ -28,6 +28,8 @@ struct PeerStatus {
   };
   Peer peer;
   State state = State::connecting;
+  /// Of the node at that address, which is the address itself unless it was given another.
+  std::string name = {};
 };
 
 /// "self", "connecting", "reachable" or "unreachable".
@@ -68,13 +70,15 @@ class Node {
   Result<void> resize(std::string_view name, std::uint64_t memory_bytes);
 
   /// Replaces all other nodes at once. Requests in flight to a removed node still complete.
-  /// Errors: invalid_argument; nothing is changed then.
+  /// Errors: invalid_argument; nothing is changed then. With gossip this and the next two are
+  /// refused (failed_precondition): there the nodes find each other.
   Result<void> set_peers(std::vector<Peer> peers);
   /// Adds a node, or replaces the one with the same address.
   Result<void> add_peer(Peer peer);
   /// Errors: not_found.
   Result<void> remove_peer(std::string_view address);
-  /// All nodes of the present view, this one included, by address.
+  /// This node and all to which it has or wants a connection, by address. With gossip: those that
+  /// own keys of a cache that it has opened.
   std::vector<PeerStatus> peers() const;
 
   /// Reads the files of NodeOptions::tls and takes them into use if they have changed: connections
@@ -88,13 +92,31 @@ class Node {
   /// passed (timed_out). Useful in tests and at start; a node works without it.
   Result<void> wait_connected(Duration timeout) const;
 
+  /// Everybody in the pool, this node and those that failed lately included, by name. Errors:
+  /// failed_precondition (no gossip, or from a callback of the node), cancelled (stopped).
+  Result<std::vector<Member>> members() const;
+  /// Gives up this node's keys, from now on, and goes on answering: for the time before stop().
+  /// Errors: as members().
+  Result<void> drain();
+  /// A key more that is read with, the one that is written with, a key less: a pool changes its key
+  /// by these three steps, each on all nodes before the next. Keys as in GossipOptions::keys.
+  /// Errors: as members(), invalid_argument (not a key), resource_exhausted (too many), not_found
+  /// (use of one that was not added), failed_precondition (removal of the one in use).
+  Result<void> add_gossip_key(std::string_view key);
+  Result<void> use_gossip_key(std::string_view key);
+  Result<void> remove_gossip_key(std::string_view key);
+  /// Where others reach this node's gossip, as "host:port". Empty: it has none.
+  std::string gossip_address() const;
+
   NodeMemory memory() const;
 
   /// The address that this node advertises, with the port that it really has.
   const std::string& address() const;
+  const std::string& name() const;
 
-  /// Stops taking requests, lets those in flight finish for up to stop_grace, cancels the rest and
-  /// closes everything. Idempotent, from any thread but the node's own.
+  /// Tells the other members that it leaves, stops taking requests, lets those in flight finish for
+  /// up to stop_grace, cancels the rest and closes everything. Idempotent, from any thread but the
+  /// node's own.
   void stop();
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <kith/membership.h>
 #include <kith/security.h>
 #include <kith/time.h>
 
@@ -56,11 +57,19 @@ struct NodeOptions {
   std::string listen = "127.0.0.1:0";
   /// The address that peers reach this node at, which is also its name. Empty: the one listened on.
   std::string advertise = {};
+  /// The node's name, which no other node may have; with gossip it may come back with it at another
+  /// address. 1 to 128 bytes. Empty: the address that it advertises. Nodes that are told their
+  /// peers by hand need it empty.
+  std::string name = {};
   /// This node's own share and zone; `peers` of the others must say the same.
   std::uint32_t weight = 1;
   std::string zone = {};
   /// The other nodes. May contain this node itself. Changed at run time with Node::set_peers.
   std::vector<Peer> peers = {};
+  /// How the nodes find each other, in place of `peers`. Not set: they are told by hand.
+  std::optional<GossipOptions> gossip = std::nullopt;
+  /// Hears what happens to other members, with gossip. See MemberListener.
+  MemberListener on_member_event = {};
   /// Memory for everything that grows with use, in bytes: the caches with their indexes, requests
   /// and loads under way, and the connections' buffers. At least 1 MiB.
   std::uint64_t memory_bytes = 256_MiB;

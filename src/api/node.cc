@@ -47,9 +47,16 @@ Result<void> Node::set_peers(std::vector<Peer> peers) { return impl_->set_peers(
 Result<void> Node::add_peer(Peer peer) { return impl_->add_peer(std::move(peer)); }
 Result<void> Node::remove_peer(std::string_view address) { return impl_->remove_peer(address); }
 std::vector<PeerStatus> Node::peers() const { return impl_->peers(); }
+Result<std::vector<Member>> Node::members() const { return impl_->members(); }
+Result<void> Node::drain() { return impl_->drain(); }
+Result<void> Node::add_gossip_key(std::string_view key) { return impl_->add_gossip_key(key); }
+Result<void> Node::use_gossip_key(std::string_view key) { return impl_->use_gossip_key(key); }
+Result<void> Node::remove_gossip_key(std::string_view key) { return impl_->remove_gossip_key(key); }
+std::string Node::gossip_address() const { return impl_->gossip_address(); }
 Result<void> Node::reload_certificates() { return impl_->reload_certificates(); }
 Result<void> Node::wait_connected(Duration timeout) const { return impl_->wait_connected(timeout); }
 NodeMemory Node::memory() const { return impl_->memory(); }
+const std::string& Node::name() const { return impl_->name(); }
 const std::string& Node::address() const { return impl_->address(); }
 void Node::stop() { impl_->stop(); }
 

@@ -94,7 +94,9 @@ Result<std::shared_ptr<NodeImpl>> NodeImpl::start(NodeOptions options) {
   edge::DriverOptions driver_options;
   driver_options.listen = options.listen;
   driver_options.advertise = options.advertise;
-  driver_options.boot = new_boot_id();
+  driver_options.name = options.name;
+  const BootId boot = new_boot_id();
+  driver_options.boot = boot;
   driver_options.seed = random_bits();
   driver_options.loops = options.loops;
   if (options.log) {
@@ -115,6 +117,11 @@ Result<std::shared_ptr<NodeImpl>> NodeImpl::start(NodeOptions options) {
   Engine& engine = *node->engine_;
   driver_options.memory_step = static_cast<std::size_t>(node->options_.memory_bytes / kMemorySteps);
   driver_options.on_memory_taken = [&engine] { engine.housekeeper.hurry(engine.divide_chore); };
+  if (node->options_.gossip) {
+    driver_options.on_peer_gone = [raw = node.get()](const std::string& name, BootId gone) {
+      raw->pool_->on_peer_gone(name, gone);
+    };
+  }
   auto driver = edge::Driver::start(std::move(driver_options), engine.pool);
   if (!driver) return tl::unexpected<Error>(std::move(driver).error());
   engine.driver = *std::move(driver);
@@ -128,12 +135,32 @@ Result<std::shared_ptr<NodeImpl>> NodeImpl::start(NodeOptions options) {
       return true;
     });
   }
+  if (node->options_.gossip) {
+    if (auto started = node->start_pool(boot); !started) {
+      return tl::unexpected<Error>(std::move(started).error());
+    }
+  }
   MutexLock lock(&node->mutex_);
   node->memory_left_ = node->options_.memory_bytes;
-  if (auto installed = node->install_locked(node->options_.peers); !installed) {
+  if (node->options_.gossip) {
+    // Links are the pool's to say; who comes may come.
+    engine.driver->set_peers({});
+  } else if (auto installed = node->install_locked(node->options_.peers); !installed) {
     return tl::unexpected<Error>(std::move(installed).error());
   }
   return node;
+}
+
+Result<void> NodeImpl::start_pool(BootId boot) {
+  const std::string& own = address();
+  Pool::Setup setup;
+  setup.name = name();
+  setup.boot = boot;
+  setup.data_port = static_cast<std::uint16_t>(std::stoul(own.substr(own.rfind(':') + 1)));
+  auto pool = Pool::start(options_, setup, *engine_->driver);
+  if (!pool) return tl::unexpected<Error>(std::move(pool).error());
+  pool_ = *std::move(pool);
+  return {};
 }
 
 Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
@@ -178,10 +205,17 @@ Result<std::shared_ptr<CacheImpl>> NodeImpl::open(std::string_view name,
   MemoryShare share;
   share.promised = options.memory_bytes;
   share.elastic = options.elastic;
+  std::vector<placement::Member> owners = members_locked();
+  if (pool_ != nullptr) {
+    auto joined = pool_->open_cache(cache->id(), name);
+    if (!joined) return tl::unexpected<Error>(std::move(joined).error());
+    owners = *std::move(joined);
+  }
   const auto core_options = fetch_options(options, loader, options_.loader_threads);
   engine_->pool.add(cache->id(), std::make_shared<const Loader>(std::move(loader)));
   cache->count_with(engine_->driver->open_cache(cache->name(), core_options, cache->store(),
-                                                cache->tenure(), members_locked()));
+                                                cache->tenure(), std::move(owners)));
+  if (pool_ != nullptr) pool_->follow(cache->id());
   ++opened_;
   memory_left_ -= options.memory_bytes;
   caches_.emplace(cache->name(), Open{cache, share});
@@ -212,6 +246,7 @@ Result<void> NodeImpl::close(std::string_view name) {
   memory_left_ += found->second.share.promised;
   caches_.erase(found);
   cache->close();
+  if (pool_ != nullptr) pool_->close_cache(cache->id());
   engine_->driver->close_cache(cache->id());
   engine_->pool.remove(cache->id());
   // Its handles may live on.
@@ -287,14 +322,14 @@ void NodeImpl::divide_locked() {
 }
 
 Result<void> NodeImpl::set_peers(std::vector<Peer> peers) {
-  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  if (auto allowed = without_gossip(); !allowed) return allowed;
   if (auto valid = validate_peers(peers); !valid) return valid;
   MutexLock lock(&mutex_);
   return install_locked(std::move(peers));
 }
 
 Result<void> NodeImpl::add_peer(Peer peer) {
-  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  if (auto allowed = without_gossip(); !allowed) return allowed;
   if (auto valid = validate_peers({&peer, 1}); !valid) return valid;
   MutexLock lock(&mutex_);
   std::vector<Peer> peers = peers_;
@@ -304,7 +339,7 @@ Result<void> NodeImpl::add_peer(Peer peer) {
 }
 
 Result<void> NodeImpl::remove_peer(std::string_view address) {
-  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  if (auto allowed = without_gossip(); !allowed) return allowed;
   MutexLock lock(&mutex_);
   std::vector<Peer> peers = peers_;
   if (std::erase_if(peers, [&](const Peer& peer) { return peer.address == address; }) == 0) {
@@ -342,13 +377,21 @@ std::vector<PeerStatus> NodeImpl::peers() const {
   std::vector<PeerStatus> result;
   {
     MutexLock lock(&mutex_);
-    result.push_back({Peer(address(), options_.weight, options_.zone), PeerStatus::State::self});
-    for (const Peer& peer : peers_) result.push_back({peer, PeerStatus::State::connecting});
+    result.push_back(
+        {Peer(address(), options_.weight, options_.zone), PeerStatus::State::self, name()});
+    for (const Peer& peer : peers_) {
+      result.push_back({peer, PeerStatus::State::connecting, peer.address});
+    }
+  }
+  if (pool_ != nullptr) {
+    for (Pool::Linked& linked : pool_->linked()) {
+      result.push_back({std::move(linked.peer), PeerStatus::State::connecting, linked.name});
+    }
   }
   std::ranges::sort(result, {}, [](const PeerStatus& status) { return status.peer.address; });
   for (PeerStatus& status : result) {
     if (status.state == PeerStatus::State::self) continue;
-    switch (engine_->driver->reachability(node_id(status.peer.address))) {
+    switch (engine_->driver->reachability(node_id(status.name))) {
       case membership::Reachability::connecting:
         status.state = PeerStatus::State::connecting;
         break;
@@ -410,13 +453,66 @@ Result<void> NodeImpl::wait_connected(Duration timeout) const {
       return status.state != PeerStatus::State::self &&
              status.state != PeerStatus::State::reachable;
     });
-    if (missing == all.end()) return {};
+    const bool started = pool_ == nullptr || pool_->started();
+    if (missing == all.end() && started) return {};
     if (edge::Driver::now() >= end) {
+      if (missing == all.end()) {
+        return fail(ErrorCode::timed_out, "the node still looks for the others");
+      }
       return fail(ErrorCode::timed_out, "peer " + missing->peer.address + " is " +
                                             std::string(to_string(missing->state)));
     }
     absl::SleepFor(absl::FromChrono(kStep));
   }
+}
+
+Result<std::vector<Member>> NodeImpl::members() const {
+  const auto pool = with_gossip();
+  if (!pool) return tl::unexpected<Error>(pool.error());
+  return (*pool)->members();
+}
+
+Result<void> NodeImpl::drain() {
+  const auto pool = with_gossip();
+  if (!pool) return tl::unexpected<Error>(pool.error());
+  return (*pool)->drain();
+}
+
+Result<void> NodeImpl::add_gossip_key(std::string_view key) {
+  const auto pool = with_gossip();
+  if (!pool) return tl::unexpected<Error>(pool.error());
+  return (*pool)->add_key(key);
+}
+
+Result<void> NodeImpl::use_gossip_key(std::string_view key) {
+  const auto pool = with_gossip();
+  if (!pool) return tl::unexpected<Error>(pool.error());
+  return (*pool)->use_key(key);
+}
+
+Result<void> NodeImpl::remove_gossip_key(std::string_view key) {
+  const auto pool = with_gossip();
+  if (!pool) return tl::unexpected<Error>(pool.error());
+  return (*pool)->remove_key(key);
+}
+
+std::string NodeImpl::gossip_address() const {
+  return pool_ == nullptr ? std::string() : pool_->gossip_address();
+}
+
+Result<Pool*> NodeImpl::with_gossip() const {
+  if (auto allowed = not_on_loop_thread(); !allowed) {
+    return tl::unexpected<Error>(std::move(allowed).error());
+  }
+  if (pool_ != nullptr) return pool_.get();
+  return fail(ErrorCode::failed_precondition, "the node was started without gossip");
+}
+
+Result<void> NodeImpl::without_gossip() const {
+  if (auto allowed = not_on_loop_thread(); !allowed) return allowed;
+  if (pool_ == nullptr) return {};
+  return fail(ErrorCode::failed_precondition,
+              "the node was started with gossip, by which the nodes find each other");
 }
 
 Result<void> NodeImpl::not_on_loop_thread() const {
@@ -437,7 +533,11 @@ void NodeImpl::stop() {
   // Bounded, so that a moment so far ahead still is one.
   constexpr Duration kLongestGrace = std::chrono::hours(24 * 365);
   const Duration grace = std::min(options_.stop_grace, kLongestGrace);
+  // The others send no more requests here, while those under way are answered.
+  constexpr Duration kLongestLeave = std::chrono::seconds(2);
+  if (pool_ != nullptr) pool_->leave(std::min(grace, kLongestLeave));
   engine_->driver->stop(grace);
+  if (pool_ != nullptr) pool_->stop();
   engine_->pool.stop(grace);
 }
 

@@ -16,6 +16,7 @@
 #include "api/cache_impl.h"
 #include "api/engine.h"
 #include "api/memory_shares.h"
+#include "api/pool.h"
 #include "base/mutex.h"
 #include "edge/tls/credentials.h"
 
@@ -38,8 +39,15 @@ class NodeImpl {
   Result<void> remove_peer(std::string_view address);
   std::vector<PeerStatus> peers() const;
   Result<void> reload_certificates();
+  Result<std::vector<Member>> members() const;
+  Result<void> drain();
+  Result<void> add_gossip_key(std::string_view key);
+  Result<void> use_gossip_key(std::string_view key);
+  Result<void> remove_gossip_key(std::string_view key);
+  std::string gossip_address() const;
   Result<void> wait_connected(Duration timeout) const;
-  const std::string& address() const { return engine_->driver->name(); }
+  const std::string& name() const { return engine_->driver->name(); }
+  const std::string& address() const { return engine_->driver->address(); }
   void stop();
 
  private:
@@ -52,6 +60,11 @@ class NodeImpl {
 
   explicit NodeImpl(NodeOptions options) : options_(std::move(options)) {}
 
+  Result<void> start_pool(BootId boot);
+  /// The peers are the user's to say.
+  Result<void> without_gossip() const;
+  /// The pool, for what is only with gossip.
+  Result<Pool*> with_gossip() const;
   /// What blocks until all loops have acted would wait for itself on one of them.
   Result<void> not_on_loop_thread() const;
   /// Of the node's memory, among its caches. What requests and connections have is not theirs.
@@ -66,6 +79,8 @@ class NodeImpl {
 
   NodeOptions options_;
   std::shared_ptr<Engine> engine_;
+  /// Null: no gossip. Set before there are links.
+  std::unique_ptr<Pool> pool_;
   /// Null: no TLS.
   std::shared_ptr<edge::tls::Credentials> credentials_;
   /// What was last logged of the files, so that it is said once. The housekeeper's thread only.

@@ -10,6 +10,9 @@
 #include <chrono>
 #include <string>
 
+#include "core/membership/cluster/cluster.h"
+#include "wire/gossip/keyring.h"
+
 namespace kith::api {
 
 namespace {
@@ -90,6 +93,74 @@ bool is_loopback(std::string_view address) {
          (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
 }
 
+Result<void> validate_gossip_security(const NodeOptions& options) {
+  if (!options.gossip || options.insecure || !options.gossip->keys.empty()) return {};
+  if (is_loopback(options.gossip->listen)) return {};
+  return bad("gossip.listen", '"' + options.gossip->listen + '"',
+             "an address of this machine alone, such as 127.0.0.1:7401, as long as there is no "
+             "gossip key: anybody could join. Set gossip.keys (`kith keygen` makes one), or "
+             "insecure = true if that is meant");
+}
+
+Result<void> validate_name(std::string_view name) {
+  constexpr std::size_t kMostName = 128;
+  if (name.size() > kMostName) {
+    return bad("name", std::to_string(name.size()) + " bytes long", "at most 128 bytes long");
+  }
+  const bool printable = std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f; });
+  return printable ? Result<void>()
+                   : bad("name", "not printable", "of printable ASCII without spaces");
+}
+
+/// What others see of it has bounds of its own.
+Result<void> validate_gossip(const NodeOptions& options) {
+  const GossipOptions& gossip = *options.gossip;
+  if (!options.peers.empty()) {
+    return bad("peers", "not empty", "empty with gossip, by which the nodes find each other");
+  }
+  if (options.listen.empty()) {
+    return bad("listen", "empty", "\"host:port\" with gossip: others will ask this node");
+  }
+  if (!well_formed_address(gossip.listen, false)) {
+    return bad("gossip.listen", '"' + gossip.listen + '"', "\"host:port\" in digits");
+  }
+  if (gossip.advertise.empty() ? is_wildcard(gossip.listen)
+                               : !well_formed_address(gossip.advertise, false)) {
+    return bad(
+        "gossip.advertise", '"' + gossip.advertise + '"',
+        "\"host:port\" in digits that others can reach; it may be empty unless gossip.listen "
+        "is all addresses of the machine");
+  }
+  if (gossip.cluster.empty() || gossip.cluster.size() > membership::kMaxClusterName) {
+    return bad("gossip.cluster", '"' + gossip.cluster + '"', "1 to 64 bytes long");
+  }
+  if (gossip.label && gossip.label->size() > 255) {
+    return bad("gossip.label", std::to_string(gossip.label->size()) + " bytes long",
+               "at most 255 bytes long");
+  }
+  for (const std::string& seed : gossip.seeds) {
+    if (!well_formed_address(seed, true)) {
+      return bad("gossip.seeds", '"' + seed + '"', "\"host:port\"");
+    }
+  }
+  if (gossip.alone_after < Duration::zero()) {
+    return bad("gossip.alone_after", show(gossip.alone_after), "zero or more");
+  }
+  if (gossip.keys.size() > wire::gossip::Keyring::kMaxKeys) {
+    return bad("gossip.keys", show(gossip.keys.size()) + " keys", "at most 16");
+  }
+  for (const std::string& key : gossip.keys) {
+    // The key itself is nothing for a log.
+    if (const auto parsed = wire::gossip::Key::from_base64(key); !parsed) {
+      return fail(ErrorCode::invalid_argument, "gossip.keys: " + parsed.error().message);
+    }
+  }
+  if (options.zone.size() > membership::kMaxZone) {
+    return bad("zone", '"' + options.zone + '"', "at most 64 bytes long with gossip");
+  }
+  return {};
+}
+
 /// Of the files only the node itself can tell.
 Result<void> validate_security(const NodeOptions& options) {
   if (options.tls) {
@@ -98,9 +169,11 @@ Result<void> validate_security(const NodeOptions& options) {
     if (interval != Duration::zero() && interval < kLeastInterval) {
       return bad("tls.reload_interval", show(interval), "zero, or 1 second and more");
     }
+  }
+  if (auto valid = validate_gossip_security(options); !valid) return valid;
+  if (options.tls || options.insecure || options.listen.empty() || is_loopback(options.listen)) {
     return {};
   }
-  if (options.insecure || options.listen.empty() || is_loopback(options.listen)) return {};
   return bad("listen", '"' + options.listen + '"',
              "an address of this machine alone, such as 127.0.0.1:7400, as long as tls is not set: "
              "others could read the cache and pass for nodes. Set tls (docs/security.md; `kith "
@@ -121,6 +194,14 @@ Result<void> validate(const NodeOptions& options) {
     return bad("listen", '"' + options.listen + '"',
                "an address that peers can reach, unless advertise names one: all addresses of this "
                "machine are no address to another");
+  }
+  if (auto valid = validate_name(options.name); !valid) return valid;
+  if (!options.gossip && !options.name.empty()) {
+    return bad("name", '"' + options.name + '"',
+               "empty without gossip: there the address is the name");
+  }
+  if (options.gossip) {
+    if (auto valid = validate_gossip(options); !valid) return valid;
   }
   if (auto valid = validate_security(options); !valid) return valid;
   if (options.weight < 1 || options.weight > kMostWeight) {

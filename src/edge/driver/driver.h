@@ -62,6 +62,8 @@ struct PeerAddress {
   std::string name;
   /// "host:port"
   std::string address;
+
+  friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
 };
 
 struct DriverOptions {

@@ -52,6 +52,24 @@ TEST(GossipKey, DiffersByItsBytesAndItsLength) {
   EXPECT_NE(key('\0', 16), key('\0', 24));
 }
 
+TEST(GossipKey, IsReadFromBase64) {
+  const auto text_of = [](std::string_view base64) {
+    const auto key = Key::from_base64(base64);
+    if (!key) return "error: " + key.error().message;
+    return std::string(reinterpret_cast<const char*>(key->bytes().data()), key->bytes().size());
+  };
+  EXPECT_EQ(text_of("MDEyMzQ1Njc4OWFiY2RlZg=="), "0123456789abcdef");
+  EXPECT_EQ(text_of("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"), "0123456789abcdef01234567");
+  EXPECT_EQ(text_of("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+            "0123456789abcdef0123456789abcdef");
+  for (const char* const wrong :
+       {"", "====", "MDEyMzQ1Njc4OWFiY2RlZg", "MDEyMzQ1Njc4OWFiY2RlZg=a", "not base64 at all!!!",
+        "MDEyMzQ1Njc4OWFiY2RlZjA=",
+        "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVm"}) {
+    EXPECT_FALSE(Key::from_base64(wrong)) << wrong;
+  }
+}
+
 TEST(GossipKeyring, MakesTheFirstKeyPrimary) {
   const Keyring keyring = ring({key('a'), key('b')});
   EXPECT_EQ(keyring.primary(), key('a'));

@@ -2,6 +2,7 @@
 #include "wire/gossip/keyring.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <string>
@@ -16,6 +17,27 @@ Result<Key> Key::create(std::string_view bytes) {
                 "a gossip key has 16, 24 or 32 bytes, not " + std::to_string(bytes.size()));
   }
   return Key(bytes);
+}
+
+Result<Key> Key::from_base64(std::string_view text) {
+  // Of 32 bytes.
+  constexpr std::size_t kMostText = 44;
+  std::array<std::uint8_t, kMostText / 4 * 3> bytes{};
+  int size = -1;
+  if (!text.empty() && text.size() % 4 == 0 && text.size() <= kMostText) {
+    size = EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                           static_cast<int>(text.size()));
+  }
+  if (size < 0) {
+    return fail(ErrorCode::invalid_argument,
+                "a gossip key is the base64 of 16, 24 or 32 bytes; `kith keygen` makes one");
+  }
+  // What the padding stands for was decoded as zeros.
+  const auto padding = text.size() - std::min(text.size(), text.find_last_not_of('=') + 1);
+  Result<Key> key = create({reinterpret_cast<const char*>(bytes.data()),
+                            static_cast<std::size_t>(size) - std::min<std::size_t>(padding, 2)});
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+  return key;
 }
 
 Key::Key(std::string_view bytes) : size_(bytes.size()) { std::ranges::copy(bytes, bytes_.begin()); }

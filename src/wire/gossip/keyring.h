@@ -18,6 +18,8 @@ class Key {
  public:
   /// Errors: invalid_argument, when there are not 16, 24 or 32 bytes.
   static Result<Key> create(std::string_view bytes);
+  /// The same of base64, with its padding. Errors: invalid_argument.
+  static Result<Key> from_base64(std::string_view text);
   Key(const Key&) = default;
   Key& operator=(const Key&) = default;
   ~Key();
