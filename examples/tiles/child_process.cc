@@ -99,7 +99,7 @@ void ChildProcess::ask_to_stop() {
 void ChildProcess::stop() {
   if (pid_ < 0) return;
   ask_to_stop();
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   while (!ended() && std::chrono::steady_clock::now() < patience) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

@@ -29,7 +29,7 @@ class ChildProcess {
 
   /// Asks it to end. Does not wait.
   void ask_to_stop();
-  /// Asks it to end and waits; kills it after three seconds.
+  /// Asks it to end and waits; kills it after five seconds.
   void stop();
 
  private:

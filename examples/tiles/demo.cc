@@ -98,9 +98,9 @@ kith::Result<tiles::RunResult> run(const Options& options, const std::vector<til
                                    tiles::StopSignals& signals) {
   const auto addresses = tiles::free_addresses(kProcesses);
   if (!addresses) return tl::unexpected(addresses.error());
-  auto cluster = tiles::Cluster::start(options.program, *addresses, sharing);
+  auto cluster = tiles::Cluster::start(options.program, *addresses, {.sharing = sharing});
   if (!cluster) return tl::unexpected(cluster.error());
-  if (const auto healthy = cluster->wait_healthy(kStartTimeout, signals); !healthy) {
+  if (const auto healthy = cluster->wait_together(kStartTimeout, signals); !healthy) {
     return tl::unexpected(healthy.error());
   }
 

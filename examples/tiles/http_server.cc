@@ -123,6 +123,12 @@ struct HttpServer::Impl {
     });
   }
 
+  void stop_at_signal() {
+    signals.async_wait([this](beast::error_code error, int) {
+      if (!error) io.stop();
+    });
+  }
+
   // In this order, so that the sessions, which `io` owns, are gone before what they refer to.
   Handler handler;
   int connections = 0;
@@ -153,11 +159,15 @@ kith::Result<HttpServer> HttpServer::listen(const std::string& address, Handler 
 }
 
 void HttpServer::run_until_signal() {
-  impl_->signals.async_wait([this](beast::error_code error, int) {
-    if (!error) impl_->io.stop();
-  });
+  impl_->stop_at_signal();
   impl_->accept();
   impl_->io.run();
+}
+
+void HttpServer::run_on(std::chrono::milliseconds time) {
+  impl_->stop_at_signal();
+  impl_->io.restart();
+  impl_->io.run_for(time);
 }
 
 }  // namespace tiles

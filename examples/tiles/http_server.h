@@ -4,6 +4,7 @@
 #include <kith/result.h>
 #include <kith/value.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +40,8 @@ class HttpServer {
 
   /// Serves until the process is sent SIGINT or SIGTERM.
   void run_until_signal();
+  /// After that: serves on, for `time` or until the next such signal.
+  void run_on(std::chrono::milliseconds time);
 
   static constexpr int kMaxConnections = 512;
 

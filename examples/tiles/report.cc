@@ -48,10 +48,10 @@ std::uint64_t total_render_cpu_us(const RunResult& run) {
   return sum;
 }
 
-std::size_t tiles_owned_by(const RunResult& run, const std::string& address) {
+std::size_t tiles_owned_by(const RunResult& run, const std::string& name) {
   return static_cast<std::size_t>(
       std::count_if(run.experience.owners.begin(), run.experience.owners.end(),
-                    [&address](const auto& entry) { return entry.second == address; }));
+                    [&name](const auto& entry) { return entry.second == name; }));
 }
 
 /// Rows of cells in columns as wide as they need, all but the first flush right.
@@ -117,9 +117,9 @@ void print_processes(std::ostream& out, const RunResult& shared, const RunResult
   Table table;
   table.add({"process", "requests", "tiles owned", "rendered", "no sharing: requests", "rendered"});
   for (std::size_t i = 0; i < shared.processes.size(); ++i) {
-    table.add({std::to_string(i + 1) + "  " + shared.addresses[i].kith,
+    table.add({process_name(i) + "  " + shared.addresses[i].http,
                std::to_string(shared.processes[i].requests),
-               std::to_string(tiles_owned_by(shared, shared.addresses[i].kith)),
+               std::to_string(tiles_owned_by(shared, process_name(i))),
                std::to_string(shared.processes[i].renders),
                std::to_string(alone.processes[i].requests),
                std::to_string(alone.processes[i].renders)});

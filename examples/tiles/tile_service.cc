@@ -3,6 +3,8 @@
 
 #include <boost/json.hpp>
 #include <ctime>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "page.h"
@@ -53,21 +55,37 @@ std::chrono::microseconds thread_cpu_time() {
       std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec));
 }
 
+/// One word for a member: its health, or of a healthy one how far it takes part.
+std::string_view state_of(const kith::Member& member) {
+  return member.health == kith::Member::Health::ok ? to_string(member.phase)
+                                                   : to_string(member.health);
+}
+
+std::int64_t milliseconds_since_epoch(std::chrono::system_clock::time_point at) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+}
+
+HttpReply json_reply(const json::value& document) {
+  return {.content_type = "application/json",
+          .body = Value::adopt(json::serialize(document) + "\n")};
+}
+
 }  // namespace
 
-kith::Result<std::unique_ptr<TileService>> TileService::open(kith::Node& node) {
+kith::Result<std::unique_ptr<TileService>> TileService::open(kith::Node& node, MemberBoard board) {
   auto counts = std::make_shared<RenderCounts>();
   // A tile never changes, so every node may keep copies of what it was asked for.
   auto cache =
       node.open("tiles", {.memory_bytes = 128_MiB, .coherence = kith::Coherence::immutable},
                 [counts](const kith::LoadRequest& request) { return load(request, *counts); });
   if (!cache) return tl::unexpected(cache.error());
-  return std::unique_ptr<TileService>(new TileService(node, *std::move(cache), std::move(counts)));
+  return std::unique_ptr<TileService>(
+      new TileService(node, std::move(board), *std::move(cache), std::move(counts)));
 }
 
-TileService::TileService(kith::Node& node, kith::Cache cache,
+TileService::TileService(kith::Node& node, MemberBoard board, kith::Cache cache,
                          std::shared_ptr<const RenderCounts> counts)
-    : node_(node), cache_(std::move(cache)), counts_(std::move(counts)) {}
+    : node_(node), board_(std::move(board)), cache_(std::move(cache)), counts_(std::move(counts)) {}
 
 kith::LoadResult TileService::load(const kith::LoadRequest& request, RenderCounts& counts) {
   const auto tile = parse_tile_key(request.key);
@@ -82,13 +100,14 @@ kith::LoadResult TileService::load(const kith::LoadRequest& request, RenderCount
 
 void TileService::handle(std::string_view target, HttpServer::Respond respond) {
   if (target == "/stats") return respond(stats_reply());
+  if (target == "/members") return respond(members_reply());
   if (target == "/healthz") return respond(health_reply());
   if (target == "/" || target.starts_with("/?")) {
     return respond(
         {.content_type = "text/html; charset=utf-8", .body = Value::borrow_static(page_html())});
   }
   if (target.starts_with("/tiles/")) return answer_tile(target, std::move(respond));
-  respond(text_reply(404, "there is /, /tiles/{zoom}/{x}/{y}.png, /stats and /healthz"));
+  respond(text_reply(404, "there is /, /tiles/{zoom}/{x}/{y}.png, /stats, /members and /healthz"));
 }
 
 void TileService::answer_tile(std::string_view path, HttpServer::Respond respond) {
@@ -109,15 +128,15 @@ HttpReply TileService::tile_reply(const std::string& key, kith::Result<kith::Ans
   return {.content_type = "image/png",
           .headers = {{"X-Kith-Source", std::string(to_string(answer->source))},
                       {"X-Kith-Owner", cache_.owner_of(key)},
-                      {"X-Kith-Node", node_.address()}},
+                      {"X-Kith-Node", node_.name()}},
           .body = *std::move(answer->value)};
 }
 
 HttpReply TileService::health_reply() const {
   if (ready_) return text_reply(200, "ready");
-  std::string text = "waiting for peers:";
+  std::string text = "looking for the others:";
   for (const kith::PeerStatus& status : node_.peers()) {
-    text += " " + status.peer.address + " " + std::string(to_string(status.state));
+    text += " " + status.name + " " + std::string(to_string(status.state));
   }
   return text_reply(503, std::move(text));
 }
@@ -126,11 +145,10 @@ HttpReply TileService::stats_reply() const {
   const kith::CacheStats stats = cache_.stats();
   json::array peers;
   for (const kith::PeerStatus& status : node_.peers()) {
-    peers.push_back(
-        {{"address", status.peer.address}, {"state", std::string(to_string(status.state))}});
+    peers.push_back({{"name", status.name}, {"state", std::string(to_string(status.state))}});
   }
   const json::value document = {
-      {"node", node_.address()},
+      {"node", node_.name()},
       {"requests", requests_.load()},
       {"renders", counts_->renders.load()},
       {"render_cpu_us", counts_->cpu_us.load()},
@@ -146,8 +164,35 @@ HttpReply TileService::stats_reply() const {
       {"bytes", stats.bytes},
       {"peers", std::move(peers)},
   };
-  return {.content_type = "application/json",
-          .body = Value::adopt(json::serialize(document) + "\n")};
+  return json_reply(document);
+}
+
+HttpReply TileService::members_reply() const {
+  const auto members = node_.members();
+  if (!members) return text_reply(404, "this process is in no pool: " + members.error().message);
+  json::array list;
+  for (const kith::Member& member : *members) {
+    list.push_back({{"name", member.name},
+                    {"state", std::string(state_of(member))},
+                    {"gossip", member.gossip_address}});
+  }
+  json::array events;
+  for (const MemberBoard::Event& event : board_.events()) {
+    events.push_back(
+        {{"at", milliseconds_since_epoch(event.at)}, {"what", event.what}, {"name", event.name}});
+  }
+  std::map<std::string, std::string> links;
+  for (const kith::PeerStatus& status : node_.peers()) {
+    links.emplace(status.name, to_string(status.state));
+  }
+  json::array owners;
+  for (const std::string& name : board_.owners()) {
+    owners.push_back({{"name", name}, {"link", links[name]}});
+  }
+  return json_reply({{"node", node_.name()},
+                     {"members", std::move(list)},
+                     {"owners", std::move(owners)},
+                     {"events", std::move(events)}});
 }
 
 }  // namespace tiles
