@@ -15,6 +15,7 @@
 
 #include "http_server.h"
 #include "member_board.h"
+#include "pod.h"
 #include "tile_service.h"
 
 namespace {
@@ -22,6 +23,7 @@ namespace {
 constexpr std::string_view kUsage =
     "usage: tiles --http HOST:PORT --listen HOST:PORT --gossip HOST:PORT [--name NAME]\n"
     "             [--seed HOST:PORT]... [--drain MILLISECONDS]\n"
+    "       tiles --http HOST:PORT --pod [--drain MILLISECONDS]\n"
     "       tiles --http HOST:PORT --no-sharing\n"
     "  --http        where browsers come\n"
     "  --listen      where the other tiles processes ask for tiles\n"
@@ -30,11 +32,14 @@ constexpr std::string_view kUsage =
     "  --seed        another process's --gossip address; one that is up is enough, and the first\n"
     "                process of all needs none\n"
     "  --drain       when told to end, how long to answer while others take over its tiles\n"
+    "  --pod         in Kubernetes: the rest is in the environment, see pod.h\n"
     "  --no-sharing  be alone: render every tile that is asked for here\n";
 
 struct Options {
   std::string http;
   kith::NodeOptions node;
+  /// How it finds the others.
+  enum class Sharing { by_seeds, in_pod, none } sharing = Sharing::by_seeds;
   std::chrono::milliseconds drain{0};
 };
 
@@ -52,11 +57,10 @@ std::optional<Options> parse(std::span<char*> arguments) {
   gossip.cluster = "tiles";
   gossip.listen.clear();
   options.node.listen.clear();
-  bool sharing = true;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string_view name = arguments[i];
-    if (name == "--no-sharing") {
-      sharing = false;
+    if (name == "--no-sharing" || name == "--pod") {
+      options.sharing = name == "--pod" ? Options::Sharing::in_pod : Options::Sharing::none;
       continue;
     }
     const bool known = name == "--http" || name == "--listen" || name == "--gossip" ||
@@ -81,11 +85,14 @@ std::optional<Options> parse(std::span<char*> arguments) {
       options.drain = *time;
     }
   }
-  if (options.http.empty() || (sharing && (options.node.listen.empty() || gossip.listen.empty()))) {
-    std::cerr << "tiles: --http is needed, and --listen and --gossip unless --no-sharing\n";
+  const bool by_seeds = options.sharing == Options::Sharing::by_seeds;
+  if (options.http.empty() ||
+      (by_seeds && (options.node.listen.empty() || gossip.listen.empty()))) {
+    std::cerr
+        << "tiles: --http is needed, and --listen and --gossip unless --pod or --no-sharing\n";
     return std::nullopt;
   }
-  if (sharing) {
+  if (by_seeds) {
     options.node.gossip = std::move(gossip);
   } else {
     options.node.listen.clear();
@@ -106,6 +113,14 @@ void wait_for_share(const std::stop_token& stop, const kith::Node& node,
 }
 
 int serve(Options options) {
+  if (options.sharing == Options::Sharing::in_pod) {
+    auto found = tiles::options_in_pod();
+    if (!found) {
+      std::cerr << "tiles: " << found.error() << "\n";
+      return EXIT_FAILURE;
+    }
+    options.node = *std::move(found);
+  }
   options.node.loader_threads = 2;
   options.node.log = [](kith::LogLevel level, std::string_view line) {
     if (level >= kith::LogLevel::warning) std::cerr << line << std::endl;
