@@ -102,14 +102,14 @@ if ! scripts/install-deps.sh --for test; then
   finish
 fi
 
-labels=(unit arch sim cluster interop install examples)
+labels=(unit arch sim cluster interop install packaging examples)
 for preset in "${builds[@]}"; do
   build "$preset" || continue
   if [[ $preset == dev ]]; then
     for label in "${labels[@]}"; do
       # What starts processes gets the machine for itself.
       at_once=$jobs
-      case $label in cluster | interop | install | examples) at_once=1 ;; esac
+      case $label in cluster | interop | install | packaging | examples) at_once=1 ;; esac
       run "dev: $label" dev "$at_once" some -L "^$label\$"
     done
     known=$(IFS='|'; echo "${labels[*]}")
