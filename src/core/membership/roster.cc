@@ -2,6 +2,7 @@
 #include "core/membership/roster.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "core/membership/scaling.h"
@@ -66,7 +67,7 @@ void Roster::on_known_elsewhere(Member& member, const Alive& claim, TimePoint no
   const bool self = members_.is_self(member.name);
   const Address claimed = address_of(claim);
   // Old news of where it was before it moved.
-  if (member.former == claimed && claim.incarnation <= member.incarnation) return;
+  if (member.was_at(claimed) && claim.incarnation <= member.incarnation) return;
   const Duration reclaim = options_.profile.dead_node_reclaim;
   const bool reclaimable =
       options_.verify_moves || (reclaim > Duration::zero() && now - member.changed > reclaim);
@@ -112,7 +113,9 @@ void Roster::adopt(Member& member, const Alive& claim, TimePoint now, Actions& o
   const bool moved = member.address != address_of(claim);
   const bool updated = moved || member.meta != claim.meta;
   const State before = member.state;
-  if (moved && !member.address.ip.empty()) member.former = member.address;
+  if (moved && !member.address.ip.empty()) {
+    member.former = std::make_unique<const Address>(member.address);
+  }
   if (member.suspicion) --suspect_count_;
   member.suspicion.reset();
   member.address = address_of(claim);
@@ -155,7 +158,8 @@ void Roster::suspect(Member& member, const Suspect& claim, TimePoint now, Action
   member.incarnation = claim.incarnation;
   member.state = State::suspect;
   member.changed = now;
-  member.suspicion.emplace(claim.from, suspicion_bounds(options_.profile, members_.size()), now);
+  member.suspicion = std::make_unique<Suspicion>(
+      claim.from, suspicion_bounds(options_.profile, members_.size()), now);
   ++suspect_count_;
   watch(member, now);
   out.push_back(event(Kind::suspected, member));
