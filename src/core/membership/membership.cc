@@ -69,6 +69,10 @@ void Membership::end_of_join(JoinId id, bool reached, Actions& out) {
   joins_.erase(id);
 }
 
+void Membership::recall(std::span<const NodeState> nodes, TimePoint now, Actions& out) {
+  for (const NodeState& node : nodes) roster_.recall(node, now, out);
+}
+
 void Membership::leave(TimePoint now, Duration patience, Actions& out) {
   if (roster_.leaving()) return;
   roster_.leave(now, out);
@@ -147,7 +151,7 @@ void Membership::handle(const Address& source, const Dead& claim, TimePoint now,
 
 void Membership::correct(const Address& source, const std::string& node, std::uint32_t incarnation,
                          Actions& out) {
-  if (!members_.is_self(node) || roster_.leaving()) return;
+  if (!options_.corrections || !members_.is_self(node) || roster_.leaving()) return;
   if (incarnation < members_.self().incarnation) outbox_.send(source, roster_.own_claim(), out);
 }
 

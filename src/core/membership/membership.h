@@ -45,6 +45,9 @@ class Membership {
   /// Exchanges everything with each address, once. Ends as JoinEnded. There is no retry, nor
   /// does a pool that fell apart join itself again: that is the caller's.
   JoinId join(std::span<const Address> addresses, TimePoint now, Actions& out);
+  /// Takes the living of `nodes` for members, without asking them or telling others: what this node
+  /// knew in an earlier life. Those that are known already stay as they are.
+  void recall(std::span<const NodeState> nodes, TimePoint now, Actions& out);
   /// Tells the others that this node leaves; ends as LeaveEnded, after `patience` at the latest. It
   /// keeps answering until then, and after. Once; a second call does nothing.
   void leave(TimePoint now, Duration patience, Actions& out);

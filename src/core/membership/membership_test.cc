@@ -156,6 +156,25 @@ TEST(MembershipTest, NewMetaRaisesTheIncarnation) {
 
 // ---- Push/pull and join
 
+TEST(MembershipTest, RecallsAPoolWithoutSpreadingIt) {
+  TestNode test;
+  test.receive({TestNode::alive("a", 2, 5)});
+  test.run_for(5s);  // All news is out.
+  test.actions.clear();
+  const std::string ip = address_number(3).ip;
+  const NodeState known[] = {{"self", ip, 1, "", 9, State::alive, kVersions},
+                             {"a", ip, 1, "", 9, State::alive, kVersions},
+                             {"b", ip, 1, "meta", 9, State::alive, kVersions},
+                             {"c", ip, 1, "", 9, State::dead, kVersions}};
+  test.node.recall(known, test.now, test.actions);
+  EXPECT_EQ(test.events(), "joined b");
+  EXPECT_EQ(test.incarnation("a"), 5u);
+  EXPECT_EQ(test.incarnation("b"), 9u);
+  EXPECT_EQ(test.incarnation(), 1u);
+  test.run_for(5s);
+  EXPECT_TRUE(test.sent<Alive>().empty());
+}
+
 TEST(MembershipTest, AnswersAPushPullWithWhatItKnewBefore) {
   TestNode test;
   test.node.set_user_state("mine");

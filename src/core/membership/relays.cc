@@ -13,7 +13,9 @@ constexpr std::size_t kMaxRelays = 256;
 
 /// A nack must reach the requester before he judges, for which he has what his own ping left of the
 /// probe's interval. memberlist waits for the whole timeout, and is too late by default.
-Duration nack_after(const Profile& profile) {
+Duration nack_after(const Options& options) {
+  const Profile& profile = options.profile;
+  if (!options.nacks_in_time) return profile.probe_timeout;
   const Duration window = profile.probe_interval - profile.probe_timeout;
   return std::max(Duration::zero(), std::min(profile.probe_timeout, window)) * 4 / 5;
 }
@@ -23,7 +25,7 @@ Duration nack_after(const Profile& profile) {
 Relays::Relays(const Options& options, Sequence& sequence, Outbox& outbox)
     : ping_{0, "", options.address.ip, options.address.port, options.name},
       timeout_(options.profile.probe_timeout),
-      nack_after_(nack_after(options.profile)),
+      nack_after_(nack_after(options)),
       sequence_(sequence),
       outbox_(outbox) {}
 

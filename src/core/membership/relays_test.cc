@@ -64,6 +64,17 @@ TEST(RelaysTest, NackIsInTimeForEachProfilesProber) {
   }
 }
 
+TEST(RelaysTest, WithoutNacksInTimeTheWholeTimeoutPassesFirst) {
+  Options options = test_options();
+  options.nacks_in_time = false;
+  TestNode test(options);
+  test.receive({request(true)});
+  test.run_for(499ms);
+  EXPECT_TRUE(test.sent<Nack>().empty());
+  test.run_for(1ms);
+  EXPECT_EQ(test.sent<Nack>().size(), 1u);
+}
+
 TEST(RelaysTest, IsSilentWhenNobodyWantsToKnow) {
   TestNode test;
   test.receive({request(false)});

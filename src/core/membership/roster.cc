@@ -20,6 +20,10 @@ MemberEvent event(Kind kind, const Member& member) {
   return {kind, member.name, member.address, member.meta, member.versions, member.incarnation};
 }
 
+Alive claim_of(const NodeState& node) {
+  return {node.incarnation, node.name, node.addr, node.port, node.meta, node.vsn};
+}
+
 }  // namespace
 
 Roster::Roster(const Options& options, Members& members, Outbox& outbox, Moves& moves,
@@ -110,6 +114,11 @@ void Roster::on_alive_self(const Alive& claim) {
 }
 
 void Roster::adopt(Member& member, const Alive& claim, TimePoint now, Actions& out) {
+  take_over(member, claim, now, out);
+  outbox_.spread(member.name, claim);
+}
+
+void Roster::take_over(Member& member, const Alive& claim, TimePoint now, Actions& out) {
   const bool moved = member.address != address_of(claim);
   const bool updated = moved || member.meta != claim.meta;
   const State before = member.state;
@@ -124,7 +133,6 @@ void Roster::adopt(Member& member, const Alive& claim, TimePoint now, Actions& o
   member.incarnation = claim.incarnation;
   if (before != State::alive) member.changed = now;
   member.state = State::alive;
-  outbox_.spread(member.name, claim);
 
   if (before == State::dead || before == State::left) {
     out.push_back(event(Kind::joined, member));
@@ -168,7 +176,8 @@ void Roster::suspect(Member& member, const Suspect& claim, TimePoint now, Action
 void Roster::watch(const Member& member, TimePoint now) {
   const Suspicion& suspicion = *member.suspicion;
   const TimePoint warning = suspicion.deadline() - options_.profile.probe_timeout;
-  suspects_.push(std::max(now, suspicion.warned() ? suspicion.deadline() : warning), member.name);
+  const bool warn = options_.corrections && !suspicion.warned();
+  suspects_.push(std::max(now, warn ? warning : suspicion.deadline()), member.name);
 }
 
 void Roster::on_dead(const Dead& claim, TimePoint now, Actions& out) {
@@ -197,7 +206,7 @@ void Roster::on_deadline(TimePoint now, Actions& out) {
     // Cleared, or gone, or its moment is another by now, which has its own place in the queue.
     if (member == nullptr || !member->suspicion) continue;
     Suspicion& suspicion = *member->suspicion;
-    if (!suspicion.warned() && suspicion.deadline() - warning <= now) {
+    if (options_.corrections && !suspicion.warned() && suspicion.deadline() - warning <= now) {
       suspicion.set_warned();
       suspicion.postpone(now + warning);
       watch(*member, now);
@@ -276,10 +285,17 @@ bool Roster::merge(std::span<const NodeState> nodes, TimePoint now, Actions& out
   return true;
 }
 
+void Roster::recall(const NodeState& node, TimePoint now, Actions& out) {
+  const Alive claim = claim_of(node);
+  if (node.state != State::alive || !acceptable(claim) || claim.incarnation == 0) return;
+  if (members_.find(node.name) != nullptr || members_.size() >= options_.max_members) return;
+  take_over(members_.add(node.name, rng_), claim, now, out);
+}
+
 void Roster::merge_one(const NodeState& node, TimePoint now, Actions& out) {
   switch (node.state) {
     case State::alive:
-      on_alive({node.incarnation, node.name, node.addr, node.port, node.meta, node.vsn}, now, out);
+      on_alive(claim_of(node), now, out);
       return;
     case State::left:
       on_dead({node.incarnation, node.name, node.name}, now, out);
