@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/pool/memberlist_machine.h"
 
+#include <algorithm>
 #include <variant>
 
 #include "base/check.h"
@@ -29,6 +30,9 @@ Told::Kind told(MemberEvent::Kind kind) {
   KITH_CHECK(false);
 }
 
+/// Members that are recalled at once.
+constexpr std::size_t kPart = 32;
+/// The buffer of a larger input is given back.
 constexpr std::size_t kKeptActions = 64;
 
 class MemberlistMachine final : public Machine {
@@ -36,8 +40,12 @@ class MemberlistMachine final : public Machine {
   MemberlistMachine(const Options& options, TimePoint now) : node_(options, now) {}
 
   void recall(std::span<const NodeState> pool, TimePoint now, Sink& sink) override {
-    node_.recall(pool, now, actions_);
-    flush(sink);
+    // In parts, because buffers for all at once, in thousands of nodes, would be most of the
+    // memory.
+    for (; !pool.empty(); pool = pool.subspan(std::min(kPart, pool.size()))) {
+      node_.recall(pool.first(std::min(kPart, pool.size())), now, actions_);
+      flush(sink);
+    }
   }
   void seeds(std::span<const Address> seeds, TimePoint now, Sink& sink) override {
     node_.join(seeds, now, actions_);
@@ -84,7 +92,6 @@ class MemberlistMachine final : public Machine {
     for (Action& action : actions_) {
       std::visit([&](auto& content) { pass(content, sink); }, action);
     }
-    // The buffer of one large input, kept by thousands of nodes, would be most of the memory.
     if (actions_.capacity() > kKeptActions) actions_ = {};
     actions_.clear();
   }

@@ -22,9 +22,8 @@ Outcome idle(const Setting& setting) {
   OnlyTheSubjectRaises raises;
   TrafficBound bound(kMost);
   pool.watch(raises);
-  // Every node exchanges everything once in each such time; the first falls into the first 30 s.
+  // Every node exchanges everything once in each such time.
   const Duration round = membership::push_pull_interval(membership::lan_profile(), setting.nodes);
-  pool.run_for(30s);
   const Traffic before = pool.traffic();
   const Duration span = std::max<Duration>(round, 60s);
   pool.run_for(span);

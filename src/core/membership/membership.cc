@@ -71,6 +71,8 @@ void Membership::end_of_join(JoinId id, bool reached, Actions& out) {
 
 void Membership::recall(std::span<const NodeState> nodes, TimePoint now, Actions& out) {
   for (const NodeState& node : nodes) roster_.recall(node, now, out);
+  // Exchanges of a pool that is large from the start are as far apart as they are later.
+  push_pull_at_ = now + part_of(push_pull_interval(options_.profile, members_.size()), rng_);
 }
 
 void Membership::leave(TimePoint now, Duration patience, Actions& out) {
