@@ -63,6 +63,8 @@ struct Identity {
   /// New at every start.
   BootId boot = {};
   std::uint64_t seed = 0;
+  /// Whether it owns keys of a cache, and is told who else does.
+  bool owns_keys = false;
 };
 
 /// One node's membership, of either variant. Every input ends with what it led to, in `sink`.

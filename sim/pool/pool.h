@@ -29,6 +29,8 @@ struct PoolOptions {
   Variant variant = Variant::kith;
   std::uint64_t seed = 1;
   bool lifeguard = true;
+  /// Whether the hosts own keys of a cache, and are told who else does.
+  bool own_keys = false;
 };
 
 /// Nodes of the production membership on virtual time: up to thousands of hosts in one thread, with

@@ -24,6 +24,7 @@ Outcome idle(const Setting& setting) {
   pool.watch(raises);
   // Every node exchanges everything once in each such time.
   const Duration round = membership::push_pull_interval(membership::lan_profile(), setting.nodes);
+  pool.run_for(10s);  // The news of themselves is out.
   const Traffic before = pool.traffic();
   const Duration span = std::max<Duration>(round, 60s);
   pool.run_for(span);

@@ -9,7 +9,9 @@ using namespace std::chrono_literals;
 
 Outcome rack_dies(const Setting& setting) {
   Outcome outcome;
-  Pool pool(options_of(setting));
+  PoolOptions options = options_of(setting);
+  options.own_keys = true;
+  Pool pool(options);
   pool.start_known(setting.nodes);
   Census census(pool);
   OnlyTheSubjectRaises raises;

@@ -70,6 +70,13 @@ struct MemberEvent {
   std::uint32_t incarnation = 0;
 };
 
+/// This node probed a member itself, in every way, and got no answer. It accuses it, in each such
+/// case; suspected comes only with the first accusation by whomever.
+struct ProbeFailed {
+  std::string name;
+  std::uint32_t incarnation = 0;
+};
+
 /// Two nodes want one name. The one at `known` has it.
 struct NameConflict {
   std::string name;
@@ -107,8 +114,8 @@ struct JoinEnded {
 struct LeaveEnded {};
 
 using Action = std::variant<SendPacket, OpenStream, ReplyToCaller, RefuseCaller, MemberEvent,
-                            NameConflict, PacketsUnanswered, Incompatible, UserReceived,
-                            UserStateReceived, JoinEnded, LeaveEnded>;
+                            ProbeFailed, NameConflict, PacketsUnanswered, Incompatible,
+                            UserReceived, UserStateReceived, JoinEnded, LeaveEnded>;
 /// In order of execution. Reused between inputs by the driver.
 using Actions = std::vector<Action>;
 

@@ -75,6 +75,10 @@ void Membership::recall(std::span<const NodeState> nodes, TimePoint now, Actions
   push_pull_at_ = now + part_of(push_pull_interval(options_.profile, members_.size()), rng_);
 }
 
+void Membership::exchange(const Address& with, TimePoint now, Actions& out) {
+  push_pull_with(with, std::nullopt, now, out);
+}
+
 void Membership::leave(TimePoint now, Duration patience, Actions& out) {
   if (roster_.leaving()) return;
   roster_.leave(now, out);
@@ -262,6 +266,7 @@ void Membership::forgive_own_stall(TimePoint now) {
 
 void Membership::judge(TimePoint now, Actions& out) {
   if (const auto accusation = prober_.on_deadline(now, out)) {
+    out.push_back(ProbeFailed{accusation->node, accusation->incarnation});
     roster_.on_suspect(*accusation, now, out);
   }
   relays_.on_deadline(now, out);

@@ -48,6 +48,8 @@ class Membership {
   /// Takes the living of `nodes` for members, without asking them or telling others: what this node
   /// knew in an earlier life. Those that are known already stay as they are.
   void recall(std::span<const NodeState> nodes, TimePoint now, Actions& out);
+  /// Exchanges everything with one member, besides the exchanges that come by themselves.
+  void exchange(const Address& with, TimePoint now, Actions& out);
   /// Tells the others that this node leaves; ends as LeaveEnded, after `patience` at the latest. It
   /// keeps answering until then, and after. Once; a second call does nothing.
   void leave(TimePoint now, Duration patience, Actions& out);

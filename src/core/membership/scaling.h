@@ -42,7 +42,8 @@ inline SuspicionBounds suspicion_bounds(const Profile& profile, std::size_t n) {
   if (n < static_cast<std::size_t>(bounds.confirmations) + 2) bounds.confirmations = 0;
   const double scale = std::max(1.0, std::log10(std::max(1.0, static_cast<double>(n))));
   const auto thousandths = static_cast<std::int64_t>(scale * 1000);
-  bounds.min = profile.suspicion_mult * thousandths * profile.probe_interval / 1000;
+  bounds.min = std::max(profile.suspicion_floor,
+                        profile.suspicion_mult * thousandths * profile.probe_interval / 1000);
   bounds.max = profile.suspicion_max_timeout_mult * bounds.min;
   return bounds;
 }
