@@ -42,7 +42,7 @@ struct Watch {
   }
 
   Pool& pool_;
-  /// Whose old life may be declared dead late.
+  /// Whose old life may be declared dead when the new one has begun.
   std::set<HostIndex> touched;
   OnlyTheSubjectRaises raises;
   NobodyDiesWrongly wrongly;
@@ -122,7 +122,8 @@ Outcome rolling_restart(const Setting& setting) {
   pool.run_for(some(pool, 3s, 5s));
   double worst = 0;
   for (HostIndex host = 0; host < setting.nodes; ++host) {
-    watch.touched = {host};
+    watch.touched.insert(host);
+    pool.after(8s, [&watch, host] { watch.touched.erase(host); });
     pool.kill(host);
     pool.run_for(some(pool, 200ms, 3s));
     // In place, elsewhere, or where another was before.
