@@ -59,7 +59,7 @@ Cluster::Cluster(const ClusterOptions& options, TimePoint now)
       membership_(membership_options(options), now),
       seeds_(rng_),
       graves_(rng_),
-      evidence_(options.membership, membership_),
+      evidence_(options.membership, membership_, rng_),
       catalog_(rng_),
       silent_(options.membership.profile.probe_interval, rng_) {
   KITH_CHECK(!options.cluster.empty() && options.cluster.size() <= kMaxClusterName);

@@ -97,10 +97,10 @@ std::vector<std::string> Doubts::on_deadline(TimePoint now) {
   return dead;
 }
 
-void Doubts::postpone(Duration by) {
+void Doubts::postpone(TimePoint at_least) {
   for (auto& [name, doubt] : doubts_) {
-    if (!doubt.due) continue;
-    *doubt.due += by;
+    if (!doubt.due || *doubt.due >= at_least) continue;
+    doubt.due = at_least;
     dues_.push(*doubt.due, name);
   }
 }

@@ -58,7 +58,8 @@ class Doubts {
   std::vector<std::string> on_deadline(TimePoint now);
   /// May be of somebody who is not doubted any more.
   std::optional<TimePoint> next_deadline() const { return dues_.next(); }
-  void postpone(Duration by);
+  /// Nobody's last chance is over before.
+  void postpone(TimePoint at_least);
 
  private:
   Doubt* doubt(std::string_view name);

@@ -21,6 +21,8 @@ constexpr int kMostPatience = 3;
 /// After a stall of this node everybody gets the stall's length, at most this, to be heard.
 constexpr Duration kMostForgiven = 1s;
 
+/// Told directly of a process that is gone, besides gossip.
+constexpr std::size_t kToldAtOnce = 4;
 /// Tells the witnesses of a gone process from those of an incarnation.
 constexpr std::uint64_t kGoneSalt = std::uint64_t{1} << 63;
 
@@ -46,7 +48,7 @@ void Evidence::on_process_gone(std::string_view name, BootId boot, TimePoint now
   if (!data || data->boot != boot) return;
   const auto* doubt = doubts_.observe_gone(name, boot, options_.name, now);
   if (doubt == nullptr) return;
-  const ProcessGone gone{member->name, boot, doubt->observers};
+  const ProcessGone gone{member->name, boot, member->incarnation, doubt->observers};
   spread(gone);
   // Where all observers turn to the same few, these hear of a second one at once.
   const std::string payload = encode(gone);
@@ -60,6 +62,7 @@ void Evidence::on_notice(const ProcessGone& gone, TimePoint now, Actions& asked)
   const Members& members = membership_.members();
   const Member* member = living_kith(gone.name);
   if (member == nullptr || members.is_self(gone.name)) return;
+  if (gone.incarnation != member->incarnation) return;
   const auto data = decode_node_data(member->meta);
   if (!data || data->boot != gone.boot) return;
   const Doubts::Doubt* grown = nullptr;
@@ -67,15 +70,23 @@ void Evidence::on_notice(const ProcessGone& gone, TimePoint now, Actions& asked)
     if (observer == gone.name || members.is_self(observer) || !living_kith(observer)) continue;
     const auto* known = doubts_.find(gone.name);
     const bool same = known != nullptr && known->boot == gone.boot;
-    if (same && known->observers.size() >= Doubts::kObservers) return;
+    if (same && known->observers.size() >= Doubts::kObservers) break;
     if (same && std::ranges::find(known->observers, observer) != known->observers.end()) continue;
     if (!allowance_.take(now)) break;
     const auto* doubt = doubts_.observe_gone(gone.name, gone.boot, observer, now);
     if (doubt != nullptr) grown = doubt;
   }
   if (grown == nullptr) return;
-  spread(ProcessGone{gone.name, gone.boot, grown->observers});
+  const ProcessGone merged{gone.name, gone.boot, gone.incarnation, grown->observers};
+  spread(merged);
   weigh(gone.name, now, asked);
+  if (!doubts_.unreachable(gone.name)) return;
+  // Gossip at once leaves out one in fifty, who would have to wait for its next tick.
+  const std::string payload = encode(merged);
+  const auto others = members.choose(kToldAtOnce, rng_, [&](const Member& other) {
+    return other.state == State::alive && !members.is_self(other.name) && cluster_of(other.meta);
+  });
+  for (const Member* other : others) send(other->address, {User{payload}}, asked);
 }
 
 // ---- Suspects
@@ -203,8 +214,8 @@ void Evidence::on_deadline(TimePoint now, Actions& asked) {
   if (!next || *next > now) return;
   if (const Duration late = now - *next; late > options_.own_stall) {
     // The answers may be among what this node has not read yet.
-    probes_.postpone(std::min(late, kMostForgiven));
-    doubts_.postpone(std::min(late, kMostForgiven));
+    probes_.postpone(now + std::min(late, kMostForgiven));
+    doubts_.postpone(now + std::min(late, kMostForgiven));
   }
   const auto due = probes_.on_deadline(now);
   for (const auto& probe : due.again) ping(probe, asked);

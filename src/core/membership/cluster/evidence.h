@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/rng.h"
 #include "core/membership/cluster/allowance.h"
 #include "core/membership/cluster/doubts.h"
 #include "core/membership/cluster/notices.h"
@@ -25,9 +26,9 @@ namespace kith::membership {
 /// thread.
 class Evidence {
  public:
-  /// `membership` must outlive it. What it asks for and causes there is added to `asked`.
-  Evidence(const Options& options, Membership& membership)
-      : options_(options), membership_(membership) {}
+  /// The references must outlive it. What it asks for and causes there is added to `asked`.
+  Evidence(const Options& options, Membership& membership, Rng& rng)
+      : options_(options), membership_(membership), rng_(rng) {}
 
   /// This node's own links say so.
   void on_process_gone(std::string_view name, BootId boot, TimePoint now, Actions& asked);
@@ -67,6 +68,7 @@ class Evidence {
 
   Options options_;
   Membership& membership_;
+  Rng& rng_;
   Doubts doubts_;
   WitnessProbes probes_;
   /// Of changes that others' notices may cause.

@@ -43,7 +43,7 @@ std::optional<std::pair<std::string, Address>> Graves::due(TimePoint now) {
     const auto again = graves_.find(*std::exchange(reached_, std::nullopt));
     if (again != graves_.end()) return std::pair(again->first, again->second.address);
   }
-  if (old_at_ <= now && !old.empty()) {
+  if (young.empty() || (old_at_ <= now && !old.empty())) {
     old_at_ = now + jittered(kSeldom);
     young.insert(young.end(), old.begin(), old.end());
   }

@@ -37,6 +37,7 @@ void write(FieldWriter& out, const ProcessGone& gone) {
   begin(out, Type::process_gone);
   out.text(gone.name);
   out.number(gone.boot.value, 8);
+  out.number(gone.incarnation, 4);
   write(out, gone.observers);
 }
 void write(FieldWriter& out, const Accused& accused) {
@@ -80,6 +81,7 @@ bool read(FieldReader& in, CacheListDigest& digest) {
 bool read(FieldReader& in, ProcessGone& gone) {
   gone.name = in.text();
   gone.boot = BootId{in.of<std::uint64_t>()};
+  gone.incarnation = in.of<std::uint32_t>();
   return read(in, gone.observers);
 }
 bool read(FieldReader& in, Accused& accused) {

@@ -23,9 +23,11 @@ inline constexpr std::size_t kMaxName = 255;
 inline constexpr std::size_t kMaxAccusers = 3;
 
 /// The process with this boot closed its connections to the observers and is not there any more.
+/// Refuted by a higher incarnation.
 struct ProcessGone {
   std::string name;
   BootId boot;
+  std::uint32_t incarnation = 0;
   std::vector<std::string> observers;
 
   friend bool operator==(const ProcessGone&, const ProcessGone&) = default;

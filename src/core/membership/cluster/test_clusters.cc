@@ -18,6 +18,12 @@ Address address_of_host(std::size_t host) {
           7946};
 }
 
+std::string joined(const std::vector<placement::Member>& members) {
+  std::string names;
+  for (const auto& member : members) names += (names.empty() ? "" : " ") + member.name;
+  return names;
+}
+
 }  // namespace
 
 TestClusters::TestClusters(std::uint64_t seed, const Profile& profile)
@@ -308,12 +314,17 @@ void TestClusters::execute(std::size_t from, const Warning& warning) {
 // ---- What is believed
 
 std::string TestClusters::view(std::size_t host) const {
-  std::string names;
-  if (!hosts_[host].last) return names;
-  for (const auto& member : hosts_[host].last->members) {
-    names += (names.empty() ? "" : " ") + member.name;
-  }
-  return names;
+  return hosts_[host].last ? joined(hosts_[host].last->members) : "";
+}
+
+std::string TestClusters::names(std::size_t host, CacheId cache) const {
+  return joined(hosts_[host].cluster->participants(cache));
+}
+
+std::size_t TestClusters::membership_size(std::size_t host) const {
+  std::size_t living = 0;
+  hosts_[host].members().for_each([&](const Member& member) { living += !member.gone(); });
+  return living;
 }
 
 bool TestClusters::one_view() const {

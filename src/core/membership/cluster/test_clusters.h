@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <string>
 #include <vector>
 
@@ -80,10 +79,17 @@ class TestClusters {
   const std::string& name(std::size_t host) const { return hosts_[host].name; }
   const Address& address(std::size_t host) const { return hosts_[host].address; }
   BootId boot(std::size_t host) const { return hosts_[host].boot; }
+  bool up(std::size_t host) const { return hosts_[host].up; }
   std::size_t size() const { return hosts_.size(); }
+  /// What is sent to `address` reaches the host.
+  void alias(const Address& address, std::size_t host) { by_address_[address] = host; }
   TimePoint now() const { return now_; }
   /// The names of what a host said last of kCache, with blanks between; empty: nothing yet.
   std::string view(std::size_t host) const;
+  /// The same of any cache, as the host knows it now.
+  std::string names(std::size_t host, CacheId cache) const;
+  /// Members that the host takes for living, itself included.
+  std::size_t membership_size(std::size_t host) const;
   /// All living kith nodes said last that exactly the living kith nodes own kCache.
   bool one_view() const;
   /// All living nodes believe that exactly the living ones are alive, at their addresses.

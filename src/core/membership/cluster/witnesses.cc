@@ -110,8 +110,8 @@ std::optional<TimePoint> WitnessProbes::next_deadline() const {
   return next;
 }
 
-void WitnessProbes::postpone(Duration by) {
-  for (auto& [name, open] : open_) open.due += by;
+void WitnessProbes::postpone(TimePoint at_least) {
+  for (auto& [name, open] : open_) open.due = std::max(open.due, at_least);
 }
 
 }  // namespace kith::membership

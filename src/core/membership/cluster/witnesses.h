@@ -55,7 +55,8 @@ class WitnessProbes {
   };
   Due on_deadline(TimePoint now);
   std::optional<TimePoint> next_deadline() const;
-  void postpone(Duration by);
+  /// None fails, nor is tried again, before.
+  void postpone(TimePoint at_least);
 
  private:
   struct Open {
