@@ -105,8 +105,8 @@ Result<void> Membership::set_meta(std::string meta) {
   return {};
 }
 
-Result<void> Membership::spread(std::string payload) {
-  if (!outbox_.spread_user(std::move(payload))) {
+Result<void> Membership::spread(std::string payload, std::string_view about) {
+  if (!outbox_.spread_user(about, std::move(payload))) {
     return fail(ErrorCode::too_large, "the message is larger than a packet");
   }
   return {};

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/rng.h"
 #include "core/membership/actions.h"
@@ -57,9 +58,11 @@ class Membership {
   Result<void> set_meta(std::string meta);
   /// What goes with every push/pull from now on.
   void set_user_state(std::string state) { user_state_ = std::move(state); }
-  /// Spreads bytes of the layer above, without acknowledgement or order. too_large: they would fit
-  /// into no packet.
-  Result<void> spread(std::string payload);
+  /// Spreads bytes of the layer above, without acknowledgement or order. Newer ones about the same
+  /// replace older; an empty `about` replaces nothing. too_large: they would fit into no packet.
+  Result<void> spread(std::string payload, std::string_view about = {});
+  /// What was spread about it needs not be sent any more.
+  void stop_spreading(std::string_view about) { outbox_.drop_user(about); }
 
   // From the others' side.
   /// The messages of one packet, in their order. `source` is where it came from.

@@ -145,6 +145,18 @@ TEST(MembershipTest, SpreadsAndDeliversBytesOfTheLayerAbove) {
   EXPECT_EQ(test.all<UserReceived>().at(0).payload, "news");
 }
 
+TEST(MembershipTest, NewerBytesAboutTheSameReplaceOlder) {
+  TestNode test;
+  test.receive({TestNode::alive("a", 2)});
+  ASSERT_TRUE(test.node.spread("1", "x"));
+  ASSERT_TRUE(test.node.spread("2", "x"));
+  ASSERT_TRUE(test.node.spread("3", "y"));
+  test.node.stop_spreading("y");
+  test.run_for(3s);
+  ASSERT_FALSE(test.sent<User>().empty());
+  for (const auto& [to, user] : test.sent<User>()) EXPECT_EQ(user.payload, "2");
+}
+
 TEST(MembershipTest, NewMetaRaisesTheIncarnation) {
   TestNode test;
   EXPECT_TRUE(test.node.set_meta("x"));
