@@ -124,6 +124,8 @@ int run_table_command(int count, char** raw) {
       good = words.number(size.most_nodes, 0, 10'000);
     } else if (word == "--only") {
       size.only = words.next();
+    } else if (word == "--scale") {
+      good = words.number(size.scale, 0, 100);
     } else if (word == "--jobs") {
       good = words.number(size.jobs, 1, 256);
     } else {

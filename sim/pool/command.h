@@ -12,7 +12,7 @@ inline constexpr const char* kUsage =
     "              [--loss P] [--hours H] [--no-lifeguard]\n"
     "    runs a scenario of a whole pool's membership, and prints its figures; without NAME lists "
     "them\n"
-    "kith_sim pool-table [--full] [--nodes MOST] [--only M2] [--jobs J]\n"
+    "kith_sim pool-table [--full [--scale SHARE]] [--nodes MOST] [--only M2] [--jobs J]\n"
     "    the acceptance table M1 to M14 in markdown, kith beside memberlist\n";
 
 }  // namespace kith::sim::pool

@@ -75,28 +75,28 @@ constexpr Row kRows[] = {
     {"M3", "process dies, dead for all, N=10", simple("process_killed", 10, 10, 60), "dead_all_s", "s", "1.3"},
     {"M3", "process dies, avoided by 99 %, N=100", simple("process_killed", 100, 10, 60), "avoided_99_s", "s", "0.15"},
     {"M3", "process dies, dead for all, N=100", simple("process_killed", 100, 10, 60), "dead_all_s", "s", "1.3"},
-    {"M4", "5 % loss, N=100: living declared dead", {"lossy_hours", 100, 0.05, 0.1, 5, true, 1, 2}, "false_dead", "", "0", Of::sum},
-    {"M4", "... living declared unreachable", {"lossy_hours", 100, 0.05, 0.1, 5, true, 1, 2}, "false_unreachable", "", "0", Of::sum},
-    {"M4", "... suspicions per node and hour", {"lossy_hours", 100, 0.05, 0.1, 5, true, 1, 2}, "suspicions_per_node_hour", "", "0.01"},
-    {"M4", "... node-hours", {"lossy_hours", 100, 0.05, 0.1, 5, true, 1, 2}, "node_hours", "", "", Of::sum},
-    {"M4b", "10 % loss, N=100: living declared dead", {"lossy_hours", 100, 0.1, 0.1, 1, true, 1, 5}, "false_dead", "", "0 in 1 h", Of::sum},
-    {"M4b", "... node-hours", {"lossy_hours", 100, 0.1, 0.1, 1, true, 1, 5}, "node_hours", "", "", Of::sum},
-    {"M4b", "10 % loss, N=100, Lifeguard off: living declared dead", {"lossy_hours", 100, 0.1, 0.1, 1, false, 1, 5}, "false_dead", "", "", Of::sum},
-    {"M5", "20 % loss, N=100: living declared dead", {"lossy_hours", 100, 0.2, 0.05, 0.5, true, 1, 2}, "false_dead", "", "0", Of::sum},
-    {"M5", "... per node and hour", {"lossy_hours", 100, 0.2, 0.05, 0.5, true, 1, 2}, "false_dead_per_node_hour", "", "0"},
-    {"M5", "... suspicions per node and hour", {"lossy_hours", 100, 0.2, 0.05, 0.5, true, 1, 2}, "suspicions_per_node_hour", "", "10"},
-    {"M5", "... bytes per node and second", {"lossy_hours", 100, 0.2, 0.05, 0.5, true, 1, 2}, "bytes_per_node_s", "B/s", "2500"},
-    {"M5", "20 % loss, N=1000: living declared dead per node and hour", {"lossy_hours", 1000, 0.2, 0, 0.033, true, 0, 1}, "false_dead_per_node_hour", "", "0", Of::seeds, true},
-    {"M5", "... suspicions per node and hour", {"lossy_hours", 1000, 0.2, 0, 0.033, true, 0, 1}, "suspicions_per_node_hour", "", "10", Of::seeds, true},
-    {"M5", "... bytes per node and second", {"lossy_hours", 1000, 0.2, 0, 0.033, true, 0, 1}, "bytes_per_node_s", "B/s", "2500", Of::seeds, true},
-    {"M6", "20 of 100 paused 5 s in a tight loop, 10 min: awake members declared dead", simple("tight_pauses", 100, 1, 3), "awake_declared_dead", "", "0", Of::sum},
-    {"M6", "... deaths per pause", simple("tight_pauses", 100, 1, 3), "dead_per_pause", "", "0.02"},
-    {"M6", "... declarations, all observers'", simple("tight_pauses", 100, 1, 3), "declarations", "", "", Of::sum},
-    {"M6", "5 of 100 paused 1-5 s now and then: declared dead", {"short_pauses", 100, 0, 0.2, 1, true, 1, 3}, "paused_declared_dead", "", "0", Of::sum},
-    {"M6b", "10 of 100 paused 1-30 s, 10 % loss: awake members declared dead", {"paused_members", 100, 0.1, 0.1, 1, true, 1, 3}, "awake_declared_dead", "", "0", Of::sum},
-    {"M6b", "... members dead while paused, of all pauses", {"paused_members", 100, 0.1, 0.1, 1, true, 1, 3}, "dead_per_pause", "", ""},
-    {"M6b", "the same, Lifeguard off: awake members declared dead", {"paused_members", 100, 0.1, 0.1, 1, false, 1, 3}, "awake_declared_dead", "", "", Of::sum},
-    {"M6b", "... members dead while paused, of all pauses", {"paused_members", 100, 0.1, 0.1, 1, false, 1, 3}, "dead_per_pause", "", ""},
+    {"M4", "5 % loss, N=100: living declared dead", {"lossy_hours", 100, 0.05, 0.05, 10, true, 1, 10}, "false_dead", "", "0", Of::sum},
+    {"M4", "... living declared unreachable", {"lossy_hours", 100, 0.05, 0.05, 10, true, 1, 10}, "false_unreachable", "", "0", Of::sum},
+    {"M4", "... suspicions per node and hour", {"lossy_hours", 100, 0.05, 0.05, 10, true, 1, 10}, "suspicions_per_node_hour", "", "0.01"},
+    {"M4", "... node-hours", {"lossy_hours", 100, 0.05, 0.05, 10, true, 1, 10}, "node_hours", "", "", Of::sum},
+    {"M4b", "10 % loss, N=100: living declared dead", {"lossy_hours", 100, 0.1, 0.05, 1, true, 1, 10}, "false_dead", "", "0 in 1 h", Of::sum},
+    {"M4b", "... node-hours", {"lossy_hours", 100, 0.1, 0.05, 1, true, 1, 10}, "node_hours", "", "", Of::sum},
+    {"M4b", "10 % loss, N=100, Lifeguard off: living declared dead", {"lossy_hours", 100, 0.1, 0.05, 1, false, 1, 10}, "false_dead", "", "", Of::sum},
+    {"M5", "20 % loss, N=100: living declared dead", {"lossy_hours", 100, 0.2, 0.03, 5, true, 1, 2}, "false_dead", "", "0", Of::sum},
+    {"M5", "... per node and hour", {"lossy_hours", 100, 0.2, 0.03, 5, true, 1, 2}, "false_dead_per_node_hour", "", "0"},
+    {"M5", "... suspicions per node and hour", {"lossy_hours", 100, 0.2, 0.03, 5, true, 1, 2}, "suspicions_per_node_hour", "", "10"},
+    {"M5", "... bytes per node and second", {"lossy_hours", 100, 0.2, 0.03, 5, true, 1, 2}, "bytes_per_node_s", "B/s", "2500"},
+    {"M5", "20 % loss, N=1000: living declared dead per node and hour", {"lossy_hours", 1000, 0.2, 0, 0.033, true, 0, 5}, "false_dead_per_node_hour", "", "0", Of::seeds, true},
+    {"M5", "... suspicions per node and hour", {"lossy_hours", 1000, 0.2, 0, 0.033, true, 0, 5}, "suspicions_per_node_hour", "", "10", Of::seeds, true},
+    {"M5", "... bytes per node and second", {"lossy_hours", 1000, 0.2, 0, 0.033, true, 0, 5}, "bytes_per_node_s", "B/s", "2500", Of::seeds, true},
+    {"M6", "20 of 100 paused 5 s in a tight loop, 10 min: awake members declared dead", simple("tight_pauses", 100, 1, 10), "awake_declared_dead", "", "0", Of::sum},
+    {"M6", "... deaths per pause", simple("tight_pauses", 100, 1, 10), "dead_per_pause", "", "0.02"},
+    {"M6", "... declarations, all observers'", simple("tight_pauses", 100, 1, 10), "declarations", "", "", Of::sum},
+    {"M6", "5 of 100 paused 1-5 s now and then: declared dead", {"short_pauses", 100, 0, 0.1, 1, true, 1, 10}, "paused_declared_dead", "", "0", Of::sum},
+    {"M6b", "10 of 100 paused 1-30 s, 10 % loss: awake members declared dead", {"paused_members", 100, 0.1, 0.05, 1, true, 1, 10}, "awake_declared_dead", "", "0", Of::sum},
+    {"M6b", "... members dead while paused, of all pauses", {"paused_members", 100, 0.1, 0.05, 1, true, 1, 10}, "dead_per_pause", "", ""},
+    {"M6b", "the same, Lifeguard off: awake members declared dead", {"paused_members", 100, 0.1, 0.05, 1, false, 1, 10}, "awake_declared_dead", "", "", Of::sum},
+    {"M6b", "... members dead while paused, of all pauses", {"paused_members", 100, 0.1, 0.05, 1, false, 1, 10}, "dead_per_pause", "", ""},
     {"M7", "idle, packets alone, N=10", simple("idle", 10, 1, 3), "packet_bytes_per_node_s", "B/s", "320"},
     {"M7", "idle, packets alone, N=100", simple("idle", 100, 1, 3), "packet_bytes_per_node_s", "B/s", "320"},
     {"M7", "idle, packets alone, N=1000", simple("idle", 1000, 0, 2), "packet_bytes_per_node_s", "B/s", "320", Of::seeds, true},
@@ -155,7 +155,7 @@ const double* find(const Outcome& outcome, std::string_view name) {
   return found == outcome.numbers.end() ? nullptr : &found->second;
 }
 
-std::string text(double value) {
+std::string text(double value, std::string_view unit = {}) {
   if (value >= kNever) return "never";
   char digits[32];
   const int decimals = value == static_cast<double>(static_cast<long long>(value)) ? 0
@@ -164,7 +164,7 @@ std::string text(double value) {
                        : value < 100                                            ? 1
                                                                                 : 0;
   std::snprintf(digits, sizeof digits, "%.*f", decimals, value);
-  return digits;
+  return std::string(digits).append(unit.empty() ? "" : " ").append(unit);
 }
 
 std::string cell(const Row& row, const Results& results) {
@@ -174,13 +174,12 @@ std::string cell(const Row& row, const Results& results) {
   }
   if (values.empty()) return "-";
   std::ranges::sort(values);
-  std::string unit = row.unit.empty() ? "" : " " + std::string(row.unit);
   if (row.of == Of::sum) {
     double sum = 0;
     for (const double value : values) sum += value;
-    return text(sum) + unit;
+    return text(sum, row.unit);
   }
-  const std::string middle = text(values[values.size() / 2]) + unit;
+  const std::string middle = text(values[values.size() / 2], row.unit);
   if (values.size() == 1) return middle;
   return middle + " (" + text(values.front()) + "–" + text(values.back()) + ")";
 }
@@ -207,7 +206,7 @@ bool report(const Runs& runs, Variant variant, const Results& results, std::ostr
 /// Pools from here on have the machine's memory for themselves.
 constexpr std::size_t kLarge = 2000;
 
-void run(const std::vector<Task>& tasks, bool full, unsigned jobs) {
+void run(const std::vector<Task>& tasks, const TableSize& size) {
   std::atomic<std::size_t> next{0};
   std::mutex large;
   const auto work = [&] {
@@ -222,12 +221,12 @@ void run(const std::vector<Task>& tasks, bool full, unsigned jobs) {
                             task.seed + 1,
                             task.runs->lifeguard,
                             task.runs->loss,
-                            full ? task.runs->hours : task.runs->few_hours};
+                            size.full ? task.runs->hours : task.runs->few_hours};
       (*task.results)[task.seed] = scenario->run(setting);
     }
   };
   std::vector<std::jthread> threads;
-  for (unsigned i = 0; i < jobs; ++i) threads.emplace_back(work);
+  for (unsigned i = 0; i < size.jobs; ++i) threads.emplace_back(work);
 }
 
 }  // namespace
@@ -243,14 +242,14 @@ bool print_table(const TableSize& size, std::ostream& out) {
     for (const Variant variant : {Variant::kith, Variant::memberlist}) {
       const auto [entry, added] = all.try_emplace({row.runs, variant});
       if (!added) continue;
-      const int seeds = size.full ? row.runs.full : row.runs.few;
-      entry->second.resize(static_cast<std::size_t>(seeds));
+      const double seeds = size.full ? row.runs.full * size.scale : row.runs.few;
+      entry->second.resize(static_cast<std::size_t>(std::max(1.0, seeds)));
       for (std::size_t seed = 0; seed < entry->second.size(); ++seed) {
         tasks.push_back({&entry->first.first, variant, seed, &entry->second});
       }
     }
   }
-  run(tasks, size.full, size.jobs);
+  run(tasks, size);
 
   out << "| # | scenario | kith | memberlist | target |\n|---|---|---|---|---|\n";
   for (const Row* row : rows) {

@@ -9,6 +9,8 @@ namespace kith::sim::pool {
 struct TableSize {
   /// Everything; else what a test run has the time for.
   bool full = false;
+  /// Of the seeds of everything, this share; each row keeps one.
+  double scale = 1;
   /// Pools above it are left out.
   std::size_t most_nodes = 5000;
   /// Rows whose id begins so; empty: all.

@@ -35,8 +35,10 @@ Outcome with(const Setting& setting, const Rhythm& rhythm, bool nobody_dies) {
   Census census(pool);
   OnlyTheSubjectRaises raises;
   Awake awake(pool, 2s);
-  NobodyDiesWrongly healthy([&](HostIndex host) { return pool.up(host); },
-                            [&](HostIndex, HostIndex subject) { return !awake(subject); });
+  // Who has just woken reads of deaths that are long refuted.
+  NobodyDiesWrongly healthy(
+      [&](HostIndex host) { return pool.up(host); },
+      [&](HostIndex observer, HostIndex subject) { return !awake(observer) || !awake(subject); });
   for (Checker* checker : {static_cast<Checker*>(&census), static_cast<Checker*>(&raises),
                            static_cast<Checker*>(&awake), static_cast<Checker*>(&healthy)}) {
     pool.watch(*checker);

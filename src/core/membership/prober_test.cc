@@ -91,7 +91,7 @@ TEST(ProberPingsTest, AreRepeatedUntilOneIsAnsweredOrOthersAreAsked) {
   };
   const std::uint32_t silent = test.next_ping().second.seq_no;
   test.run_for(199ms);
-  EXPECT_EQ(count(silent), 2) << "after 67 and 133 ms, besides the first";
+  EXPECT_EQ(count(silent), 3) << "after 50, 100 and 150 ms, besides the first";
   EXPECT_TRUE(test.sent<IndirectPing>().empty());
   test.run_for(1ms);
   EXPECT_EQ(test.sent<IndirectPing>().size(), 3u);

@@ -59,7 +59,7 @@ inline Profile kith_profile() {
   Profile profile;
   profile.probe_interval = std::chrono::milliseconds(500);
   profile.probe_timeout = std::chrono::milliseconds(200);
-  profile.pings = 3;
+  profile.pings = 4;
   profile.suspicion_floor = std::chrono::seconds(5);
   profile.suspicion_max_timeout_mult = 3;
   profile.gossip_interval = std::chrono::milliseconds(100);
