@@ -39,7 +39,7 @@ bool Outbox::fits(const Message& message) const {
 }
 
 void Outbox::send(const Address& to, Message message, Actions& out) {
-  const std::size_t used = encoded_size(message) + kCompound;
+  const std::size_t used = encoded_size(message) + kCompound + Broadcasts::kPartOverhead;
   std::vector<Message> packet;
   packet.push_back(std::move(message));
   add_news(minus(packet_bytes_, used), packet);

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "core/membership/cluster/direct_packet.h"
 #include "core/membership/cluster/user_state.h"
 
 namespace kith::membership {
@@ -350,6 +351,11 @@ void Cluster::on_gone(const MemberEvent& event, TimePoint now) {
   }
 }
 
+void Cluster::send(const Address& to, const Notice& notice, ClusterActions& out) const {
+  auto packet = direct_packet(options_.membership, to, {User{encode(notice)}});
+  if (packet) out.push_back(std::move(*packet));
+}
+
 void Cluster::set_out(const std::string& name, TimePoint now, ClusterActions& out) {
   const auto penalty = static_cast<std::uint16_t>(damping_.penalty(name, now));
   static_cast<void>(membership_.spread(encode(Flapping{name, penalty})));
@@ -410,7 +416,7 @@ void Cluster::on_notice(const CacheListWanted& wanted, TimePoint now, ClusterAct
   for (const CacheListPart& part : parts_of(wanted.digest, *list)) {
     // He asks again for what is missing.
     if (!parts_allowance_.take(now)) return;
-    out.push_back(SendPacket{asker->address, {User{encode(part)}}});
+    send(asker->address, part, out);
   }
 }
 
@@ -505,8 +511,7 @@ void Cluster::ask_for_lists(TimePoint now, ClusterActions& out) {
       if (!chosen.empty()) asked = chosen[0];
     }
     if (asked == nullptr || asked->gone()) continue;
-    const CacheListWanted wanted{digest, options_.membership.name};
-    out.push_back(SendPacket{asked->address, {User{encode(wanted)}}});
+    send(asked->address, CacheListWanted{digest, options_.membership.name}, out);
   }
 }
 

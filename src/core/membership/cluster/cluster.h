@@ -142,6 +142,7 @@ class Cluster {
   void on_joined(const MemberEvent& event, const std::optional<NodeData>& data, TimePoint now,
                  ClusterActions& out);
   void on_gone(const MemberEvent& event, TimePoint now);
+  void send(const Address& to, const Notice& notice, ClusterActions& out) const;
   void set_out(const std::string& name, TimePoint now, ClusterActions& out);
   void tell(PeerEvent::Kind kind, std::string_view name, ClusterActions& out) const;
   bool alone() const { return others_ == 0; }

@@ -11,6 +11,7 @@
 
 #include "core/membership/cluster/notices.h"
 #include "core/membership/cluster/user_state.h"
+#include "core/membership/encoded_size.h"
 
 // One kith node whose neighbours are the test.
 namespace kith::membership {
@@ -316,6 +317,38 @@ TEST_F(ClusterTest, AskerForAListGetsItsParts) {
   EXPECT_TRUE(actions.empty());
   for (int i = 0; i < 5000; ++i) receive(CacheListWanted{digest_of(list), "c"});
   EXPECT_LE(all<SendPacket>().size(), 1000u) << "it is no amplifier";
+}
+
+TEST_F(ClusterTest, NoPacketIsTooLong) {
+  ClusterOptions small = options();
+  small.membership.packet_bytes = 500;
+  small.membership.packet_overhead = 40;
+  Cluster other(small, now);
+  std::vector<CacheId> list;
+  for (std::uint64_t i = 0; i < 150; ++i) {
+    list.push_back(CacheId{i});
+    ASSERT_TRUE(other.open_cache(CacheId{i}, now, actions));
+  }
+  const std::string longest(kMaxName, 'a');
+  for (std::uint32_t i = 0; i < 9; ++i) {
+    const Message met = alive(std::string(1, static_cast<char>('a' + i)), 2 + static_cast<int>(i));
+    other.on_packet(address_number(99), std::span(&met, 1), now, actions);
+  }
+  const std::vector<Message> messages = {User{encode(CacheListWanted{digest_of(list), "c"})},
+                                         User{encode(Accused{"a", 1, {"b", "c"}})},
+                                         Suspect{1, "a", longest}};
+  other.on_packet(address_number(99), messages, now, actions);
+  for (const TimePoint end = now + 3s; other.next_deadline() <= end;) {
+    now = std::max(now, other.next_deadline());
+    other.on_deadline(now, actions);
+  }
+  const auto packets = all<SendPacket>();
+  EXPECT_GT(packets.size(), 10u);
+  for (const auto& packet : packets) {
+    std::size_t size = 2;
+    for (const Message& message : packet.messages) size += 2 + encoded_size(message);
+    EXPECT_LE(size, 460u);
+  }
 }
 
 TEST_F(ClusterTest, MutatedUserMessagesDoNothing) {

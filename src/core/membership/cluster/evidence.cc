@@ -5,9 +5,8 @@
 #include <chrono>
 #include <utility>
 
-#include "core/membership/broadcasts.h"
+#include "core/membership/cluster/direct_packet.h"
 #include "core/membership/cluster/node_data.h"
-#include "core/membership/encoded_size.h"
 
 namespace kith::membership {
 namespace {
@@ -196,12 +195,8 @@ void Evidence::spread(std::string_view kind, const std::string& name, const Noti
 }
 
 void Evidence::send(const Address& to, std::vector<Message> messages, Actions& asked) const {
-  std::size_t size = 2 + options_.packet_overhead;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    size += encoded_size(messages[i]) + Broadcasts::kPartOverhead;
-    if (size > options_.packet_bytes) messages.resize(i);
-  }
-  if (!messages.empty()) asked.push_back(SendPacket{to, std::move(messages)});
+  auto packet = direct_packet(options_, to, std::move(messages));
+  if (packet) asked.push_back(std::move(*packet));
 }
 
 void Evidence::ping(const WitnessProbes::Probe& probe, Actions& asked) const {

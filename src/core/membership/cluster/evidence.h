@@ -61,7 +61,6 @@ class Evidence {
   void weigh(const std::string& name, TimePoint now, Actions& asked);
   void claim(Message claim, TimePoint now, Actions& asked);
   void spread(std::string_view kind, const std::string& name, const Notice& notice);
-  /// As many as fit into one packet.
   void send(const Address& to, std::vector<Message> messages, Actions& asked) const;
   void ping(const WitnessProbes::Probe& probe, Actions& asked) const;
   Duration patience() const;
