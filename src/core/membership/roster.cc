@@ -72,6 +72,8 @@ void Roster::on_known_elsewhere(Member& member, const Alive& claim, TimePoint no
   const Address claimed = address_of(claim);
   // Old news of where it was before it moved.
   if (member.was_at(claimed) && claim.incarnation <= member.incarnation) return;
+  // Nor is anybody else where this node is itself.
+  if (!self && options_.verify_moves && claimed == options_.address) return;
   const Duration reclaim = options_.profile.dead_node_reclaim;
   const bool reclaimable =
       options_.verify_moves || (reclaim > Duration::zero() && now - member.changed > reclaim);
