@@ -127,7 +127,7 @@ class Node {
     std::string text;
     const auto all = gossip_->members();
     if (!all) return "stopped";
-    for (const m::Member& member : *all) {
+    for (const m::NodeState& member : *all) {
       if (member.gone()) continue;
       if (!text.empty()) text += " ";
       text += member.name;
@@ -136,7 +136,7 @@ class Node {
   }
   std::string meta_of(const std::string& name) {
     const auto all = gossip_->members();
-    for (const m::Member& member : *all) {
+    for (const m::NodeState& member : *all) {
       if (member.name == name) return member.meta;
     }
     return {};
