@@ -79,6 +79,11 @@ std::size_t size_on_stream(const PushPull& all) {
 }
 std::size_t size_on_stream(const Ping& ping) { return SizeOf{}(ping); }
 std::size_t size_on_stream(const Ack& ack) { return SizeOf{}(ack); }
+/// A header with the length, then the bytes.
+std::size_t size_on_stream(const User& user) {
+  const auto length = static_cast<std::uint32_t>(user.payload.size());
+  return kTypeAndMap + field("UserMsgLen", of_number(length)) + user.payload.size();
+}
 
 }  // namespace
 

@@ -128,7 +128,7 @@ class Node {
     const auto all = gossip_->members();
     if (!all) return "stopped";
     for (const m::NodeState& member : *all) {
-      if (member.gone()) continue;
+      if (member.state == m::State::dead || member.state == m::State::left) continue;
       if (!text.empty()) text += " ";
       text += member.name;
     }
