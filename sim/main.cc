@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "sim/pool/command.h"
 #include "sim/runner.h"
 
 #ifndef KITH_SIM_SEEDS_FILE
@@ -89,7 +90,7 @@ bool parse(int count, char** words, Arguments& arguments) {
     }
   }
   if (arguments.seeds == 0 && !arguments.one && !arguments.list) {
-    std::cerr << kUsage;
+    std::cerr << kUsage << pool::kUsage;
     return false;
   }
   return true;
@@ -273,6 +274,9 @@ void list() {
 }  // namespace kith::sim
 
 int main(int count, char** words) {
+  const std::string_view command = count > 1 ? words[1] : "";
+  if (command == "pool") return kith::sim::pool::run_scenario_command(count - 2, words + 2);
+  if (command == "pool-table") return kith::sim::pool::run_table_command(count - 2, words + 2);
   kith::sim::Arguments arguments;
   if (!kith::sim::parse(count, words, arguments)) return 2;
   std::signal(SIGABRT, kith::sim::on_abort);

@@ -9,11 +9,15 @@
 namespace kith::membership {
 
 void Broadcasts::queue(std::string_view node, Message message) {
-  const auto older = by_node_.find(node);
-  if (older != by_node_.end()) erase(items_.find(older->second));
+  drop(node);
   if (items_.size() >= max_items_) erase(std::prev(items_.end()));
   const std::size_t size = encoded_size(message);
   insert({0, size, ++last_id_}, {std::string(node), std::move(message)});
+}
+
+void Broadcasts::drop(std::string_view node) {
+  const auto known = by_node_.find(node);
+  if (known != by_node_.end()) erase(items_.find(known->second));
 }
 
 std::size_t Broadcasts::take(std::size_t free, std::uint32_t limit, std::vector<Message>& packet) {

@@ -28,6 +28,9 @@ class Broadcasts {
   /// News about `node`. An empty name: about nobody, which replaces nothing.
   void queue(std::string_view node, Message message);
 
+  /// The news about `node` needs not be sent any more.
+  void drop(std::string_view node);
+
   /// Fills a packet with what was sent least, in that the longest that fits into what is left of
   /// `free` bytes, in that the newest. Counts it as sent; what was sent `limit` times is dropped.
   /// Returns what is left.

@@ -125,5 +125,17 @@ RC_GTEST_PROP(BroadcastsProperty, KeepsToBudgetAndLimitAndNeverSaysWhatIsOld, ()
   for (const auto& [node, times] : sent) RC_ASSERT(queue.contains(node) == (times < limit));
 }
 
+TEST(BroadcastsTest, WhatIsDroppedIsNotSent) {
+  Broadcasts news(100);
+  news.queue("a", User{"1"});
+  news.queue("b", User{"2"});
+  news.drop("a");
+  news.drop("nobody");
+  std::vector<Message> packet;
+  news.take(1000, 4, packet);
+  ASSERT_EQ(packet.size(), 1u);
+  EXPECT_EQ(std::get<User>(packet[0]).payload, "2");
+}
+
 }  // namespace
 }  // namespace kith::membership

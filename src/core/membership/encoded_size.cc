@@ -62,7 +62,34 @@ struct SizeOf {
   std::size_t operator()(const User& user) const { return 1 + user.payload.size(); }
 };
 
+std::size_t fields(const NodeState& node) {
+  return field("Addr", of_bytes(node.addr)) + field("Incarnation", of_number(node.incarnation)) +
+         field("Meta", of_bytes(node.meta)) + field("Name", of_bytes(node.name)) +
+         field("Port", of_number(node.port)) + field("State", 1) +
+         field("Vsn", 1 + node.vsn.size());
+}
+
+/// A header, then a map for each member, which has no type byte, then the user state as it is.
+std::size_t size_on_stream(const PushPull& all) {
+  const auto length = [](std::size_t n) { return of_number(static_cast<std::uint32_t>(n)); };
+  std::size_t size = kTypeAndMap + field("Join", 1) + field("Nodes", length(all.nodes.size())) +
+                     field("UserStateLen", length(all.user_state.size())) + all.user_state.size();
+  for (const NodeState& node : all.nodes) size += 1 + fields(node);
+  return size;
+}
+std::size_t size_on_stream(const Ping& ping) { return SizeOf{}(ping); }
+std::size_t size_on_stream(const Ack& ack) { return SizeOf{}(ack); }
+/// A header with the length, then the bytes.
+std::size_t size_on_stream(const User& user) {
+  const auto length = static_cast<std::uint32_t>(user.payload.size());
+  return kTypeAndMap + field("UserMsgLen", of_number(length)) + user.payload.size();
+}
+
 }  // namespace
+
+std::size_t encoded_size_on_stream(const StreamMessage& message) {
+  return std::visit([](const auto& content) { return size_on_stream(content); }, message);
+}
 
 std::size_t encoded_size(const Message& message) { return std::visit(SizeOf{}, message); }
 

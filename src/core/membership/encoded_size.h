@@ -11,4 +11,8 @@ namespace kith::membership {
 /// compressed or encrypted. Exact: it decides what fits into a packet.
 std::size_t encoded_size(const Message& message);
 
+/// The same of what is said on a stream: exact for up to 127 members and bytes of user state,
+/// and off by a byte or two beyond. For those who count traffic.
+std::size_t encoded_size_on_stream(const StreamMessage& message);
+
 }  // namespace kith::membership

@@ -30,6 +30,15 @@ TEST(EncodedSizeTest, IsTheSizeOnTheWire) {
 
 TEST(EncodedSizeTest, LeavesOutAnAbsentSource) { EXPECT_EQ(encoded_size(Ping{7, "a"}), 16u); }
 
+TEST(EncodedSizeTest, CountsAPushPullWithItsMembersAndUserState) {
+  const NodeState p1{"p1", kP1, kPort, "", 1, State::alive, kVersions};
+  NodeState a{"a", kA, kPort, "m1", 1, State::alive, kVersions};
+  EXPECT_EQ(encoded_size_on_stream(PushPull{true, {p1}}), 93u);
+  EXPECT_EQ(encoded_size_on_stream(PushPull{true, {a}, "hello-state"}), 105u);
+  EXPECT_EQ(encoded_size_on_stream(Ping{7, "a"}), 16u);
+  EXPECT_EQ(encoded_size_on_stream(Ack{7}), 18u);
+}
+
 TEST(EncodedSizeTest, LongNamesAndNumbersTakeLongerForms) {
   const auto alive = [](std::uint32_t incarnation, std::size_t meta) {
     return encoded_size(Alive{incarnation, "p1", kP1, kPort, std::string(meta, 'm'), kVersions});

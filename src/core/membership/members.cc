@@ -8,7 +8,7 @@ namespace kith::membership {
 
 Member* Members::find(std::string_view name) {
   const auto entry = by_name_.find(name);
-  return entry == by_name_.end() ? nullptr : &entry->second;
+  return entry == by_name_.end() ? nullptr : *entry;
 }
 
 const Member* Members::find(std::string_view name) const {
@@ -16,19 +16,20 @@ const Member* Members::find(std::string_view name) const {
 }
 
 Member& Members::add(std::string_view name, Rng& rng) {
-  Member& member = by_name_[std::string(name)];
+  Member& member = *order_.emplace_back(std::make_unique<Member>());
   member.name = name;
-  order_.push_back(&member);
+  by_name_.insert(&member);
   std::swap(order_[rng.below(order_.size())], order_.back());
   return member;
 }
 
 void Members::forget(TimePoint now, Duration after) {
-  const auto forgotten = [&](const Member& member) {
-    return member.gone() && !is_self(member.name) && now - member.changed > after;
-  };
-  std::erase_if(order_, [&](const Member* member) { return forgotten(*member); });
-  std::erase_if(by_name_, [&](const auto& entry) { return forgotten(entry.second); });
+  std::erase_if(order_, [&](const std::unique_ptr<Member>& member) {
+    const bool forgotten =
+        member->gone() && !is_self(member->name) && now - member->changed > after;
+    if (forgotten) by_name_.erase(member.get());
+    return forgotten;
+  });
 }
 
 Member* Members::next_to_probe(TimePoint now, Duration forget_after, Rng& rng) {
@@ -39,7 +40,7 @@ Member* Members::next_to_probe(TimePoint now, Duration forget_after, Rng& rng) {
       rng.shuffle(std::span(order_));
       next_ = 0;
     }
-    Member* member = order_[next_++];
+    Member* member = order_[next_++].get();
     if (!is_self(member->name) && !member->gone()) return member;
   }
   return nullptr;
@@ -52,7 +53,8 @@ std::vector<const Member*> Members::choose(
     if (eligible(*member)) chosen.push_back(member);
   };
   if (order_.size() <= 3 * count) {
-    std::vector<const Member*> all(order_.begin(), order_.end());
+    std::vector<const Member*> all;
+    for (const auto& member : order_) all.push_back(member.get());
     rng.shuffle(std::span(all));
     for (std::size_t i = 0; i < all.size() && chosen.size() < count; ++i) take(all[i]);
     return chosen;
@@ -60,7 +62,7 @@ std::vector<const Member*> Members::choose(
   // Copying a large pool for a few would cost more than drawing one twice. Where few are eligible
   // it may find fewer than there are.
   for (std::size_t i = 0; i < 3 * order_.size() && chosen.size() < count; ++i) {
-    const Member* member = order_[rng.below(order_.size())];
+    const Member* member = order_[rng.below(order_.size())].get();
     if (std::ranges::find(chosen, member) == chosen.end()) take(member);
   }
   return chosen;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 #include <kith/time.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,8 @@
 
 namespace kith::membership {
 
+/// One of them. A pool of thousands has as many in each of its nodes, so what few of them have is
+/// kept apart.
 struct Member {
   std::string name;
   Address address;
@@ -29,11 +32,12 @@ struct Member {
   /// When `state` became what it is.
   TimePoint changed;
   /// Exactly while the state is suspect.
-  std::optional<Suspicion> suspicion = {};
+  std::unique_ptr<Suspicion> suspicion = {};
   /// Where it was before it moved: old news may still say so.
-  std::optional<Address> former = {};
+  std::unique_ptr<const Address> former = {};
 
   bool gone() const { return state == State::dead || state == State::left; }
+  bool was_at(const Address& place) const { return former != nullptr && *former == place; }
 };
 
 /// All nodes this one knows, itself included and the dead until they are forgotten. Only a
@@ -65,20 +69,36 @@ class Members {
   /// At most `count` different members that `eligible` accepts, each equally likely.
   std::vector<const Member*> choose(std::size_t count, Rng& rng,
                                     const std::function<bool(const Member&)>& eligible) const;
-  /// In the order of names.
+  /// In the present probing order, which is random and the same for the same seed.
   template <class Visit>
   void for_each(Visit&& visit) const {
-    for (const auto& [name, member] : by_name_) visit(member);
+    for (const auto& member : order_) visit(std::as_const(*member));
   }
 
   /// The n of all formulas.
-  std::size_t size() const { return by_name_.size(); }
+  std::size_t size() const { return order_.size(); }
 
  private:
+  struct HashOfName {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const {
+      return absl::Hash<std::string_view>{}(name);
+    }
+    std::size_t operator()(const Member* member) const { return (*this)(member->name); }
+  };
+  struct SameName {
+    using is_transparent = void;
+    bool operator()(const Member* member, std::string_view name) const {
+      return member->name == name;
+    }
+    bool operator()(const Member* a, const Member* b) const { return a->name == b->name; }
+  };
+
   std::string self_name_;
-  std::map<std::string, Member, std::less<>> by_name_;
-  std::vector<Member*> order_;
+  std::vector<std::unique_ptr<Member>> order_;
   std::size_t next_ = 0;
+  /// For looking up only; its own order depends on the process.
+  absl::flat_hash_set<Member*, HashOfName, SameName> by_name_;
 };
 
 }  // namespace kith::membership

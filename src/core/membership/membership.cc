@@ -69,6 +69,12 @@ void Membership::end_of_join(JoinId id, bool reached, Actions& out) {
   joins_.erase(id);
 }
 
+void Membership::recall(std::span<const NodeState> nodes, TimePoint now, Actions& out) {
+  for (const NodeState& node : nodes) roster_.recall(node, now, out);
+  // Exchanges of a pool that is large from the start are as far apart as they are later.
+  push_pull_at_ = now + part_of(push_pull_interval(options_.profile, members_.size()), rng_);
+}
+
 void Membership::exchange(const Address& with, TimePoint now, Actions& out) {
   push_pull_with(with, std::nullopt, now, out);
 }
@@ -99,8 +105,8 @@ Result<void> Membership::set_meta(std::string meta) {
   return {};
 }
 
-Result<void> Membership::spread(std::string payload) {
-  if (!outbox_.spread_user(std::move(payload))) {
+Result<void> Membership::spread(std::string payload, std::string_view about) {
+  if (!outbox_.spread_user(about, std::move(payload))) {
     return fail(ErrorCode::too_large, "the message is larger than a packet");
   }
   return {};
@@ -151,7 +157,7 @@ void Membership::handle(const Address& source, const Dead& claim, TimePoint now,
 
 void Membership::correct(const Address& source, const std::string& node, std::uint32_t incarnation,
                          Actions& out) {
-  if (!members_.is_self(node) || roster_.leaving()) return;
+  if (!options_.corrections || !members_.is_self(node) || roster_.leaving()) return;
   if (incarnation < members_.self().incarnation) outbox_.send(source, roster_.own_claim(), out);
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/rng.h"
 #include "core/membership/actions.h"
@@ -45,6 +46,9 @@ class Membership {
   /// Exchanges everything with each address, once. Ends as JoinEnded. There is no retry, nor
   /// does a pool that fell apart join itself again: that is the caller's.
   JoinId join(std::span<const Address> addresses, TimePoint now, Actions& out);
+  /// Takes the living of `nodes` for members, without asking them or telling others: what this node
+  /// knew in an earlier life. Those that are known already stay as they are.
+  void recall(std::span<const NodeState> nodes, TimePoint now, Actions& out);
   /// Exchanges everything with one member, besides the exchanges that come by themselves.
   void exchange(const Address& with, TimePoint now, Actions& out);
   /// Tells the others that this node leaves; ends as LeaveEnded, after `patience` at the latest. It
@@ -54,9 +58,11 @@ class Membership {
   Result<void> set_meta(std::string meta);
   /// What goes with every push/pull from now on.
   void set_user_state(std::string state) { user_state_ = std::move(state); }
-  /// Spreads bytes of the layer above, without acknowledgement or order. too_large: they would fit
-  /// into no packet.
-  Result<void> spread(std::string payload);
+  /// Spreads bytes of the layer above, without acknowledgement or order. Newer ones about the same
+  /// replace older; an empty `about` replaces nothing. too_large: they would fit into no packet.
+  Result<void> spread(std::string payload, std::string_view about = {});
+  /// What was spread about it needs not be sent any more.
+  void stop_spreading(std::string_view about) { outbox_.drop_user(about); }
 
   // From the others' side.
   /// The messages of one packet, in their order. `source` is where it came from.

@@ -154,6 +154,18 @@ TEST(MembershipTest, SpreadsAndDeliversBytesOfTheLayerAbove) {
   EXPECT_EQ(test.all<UserReceived>().at(0).payload, "news");
 }
 
+TEST(MembershipTest, NewerBytesAboutTheSameReplaceOlder) {
+  TestNode test;
+  test.receive({TestNode::alive("a", 2)});
+  ASSERT_TRUE(test.node.spread("1", "x"));
+  ASSERT_TRUE(test.node.spread("2", "x"));
+  ASSERT_TRUE(test.node.spread("3", "y"));
+  test.node.stop_spreading("y");
+  test.run_for(3s);
+  ASSERT_FALSE(test.sent<User>().empty());
+  for (const auto& [to, user] : test.sent<User>()) EXPECT_EQ(user.payload, "2");
+}
+
 TEST(MembershipTest, NewMetaRaisesTheIncarnation) {
   TestNode test;
   EXPECT_TRUE(test.node.set_meta("x"));
@@ -164,6 +176,25 @@ TEST(MembershipTest, NewMetaRaisesTheIncarnation) {
 }
 
 // ---- Push/pull and join
+
+TEST(MembershipTest, RecallsAPoolWithoutSpreadingIt) {
+  TestNode test;
+  test.receive({TestNode::alive("a", 2, 5)});
+  test.run_for(5s);  // All news is out.
+  test.actions.clear();
+  const std::string ip = address_number(3).ip;
+  const NodeState known[] = {{"self", ip, 1, "", 9, State::alive, kVersions},
+                             {"a", ip, 1, "", 9, State::alive, kVersions},
+                             {"b", ip, 1, "meta", 9, State::alive, kVersions},
+                             {"c", ip, 1, "", 9, State::dead, kVersions}};
+  test.node.recall(known, test.now, test.actions);
+  EXPECT_EQ(test.events(), "joined b");
+  EXPECT_EQ(test.incarnation("a"), 5u);
+  EXPECT_EQ(test.incarnation("b"), 9u);
+  EXPECT_EQ(test.incarnation(), 1u);
+  test.run_for(5s);
+  EXPECT_TRUE(test.sent<Alive>().empty());
+}
 
 TEST(MembershipTest, AnswersAPushPullWithWhatItKnewBefore) {
   TestNode test;

@@ -132,5 +132,17 @@ TEST(MovesTest, NodeDoesNotOutbidALivingNamesake) {
   EXPECT_EQ(test.all<NameConflict>().size(), 1u);
 }
 
+TEST(MovesOfOthersTest, NobodyElseIsWhereThisNodeIs) {
+  TestNode test;
+  test.receive({TestNode::alive("a", 2)});
+  test.actions.clear();
+  // Old news: this node has the address now that "a" had before.
+  test.receive({TestNode::alive("a", 1, 9)});
+  EXPECT_TRUE(test.sent<Ping>().empty());
+  test.run_for(2s);
+  EXPECT_TRUE(test.all<NameConflict>().empty());
+  EXPECT_EQ(test.node.members().find("a")->address, address_number(2));
+}
+
 }  // namespace
 }  // namespace kith::membership

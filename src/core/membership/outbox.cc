@@ -27,10 +27,10 @@ Outbox::Outbox(const Options& options, const Members& members)
       news_(options.max_members),
       user_(kMaxUserItems) {}
 
-bool Outbox::spread_user(std::string payload) {
+bool Outbox::spread_user(std::string_view about, std::string payload) {
   Message message = User{std::move(payload)};
   if (!fits(message)) return false;
-  user_.queue("", std::move(message));
+  user_.queue(about, std::move(message));
   return true;
 }
 

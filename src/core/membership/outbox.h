@@ -24,8 +24,10 @@ class Outbox {
 
   /// News about a member, replacing older.
   void spread(std::string_view node, Message message) { news_.queue(node, std::move(message)); }
-  /// Bytes of the layer above. False when they would fit into no packet.
-  bool spread_user(std::string payload);
+  /// Bytes of the layer above, replacing older ones about the same; an empty `about` replaces
+  /// nothing. False when they would fit into no packet.
+  bool spread_user(std::string_view about, std::string payload);
+  void drop_user(std::string_view about) { user_.drop(about); }
   /// Whether news about the node still has to be sent.
   bool spreading(std::string_view node) const { return news_.contains(node); }
   bool idle() const { return news_.empty() && user_.empty(); }

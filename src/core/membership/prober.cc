@@ -26,15 +26,19 @@ void Prober::tick(TimePoint now, Actions& out) {
   if (member == nullptr) return;
   probe_ =
       Probe{member->name, member->address, member->versions, member->incarnation, sequence_.next()};
-  probe_->ask_others_at = now + profile_.probe_timeout;
   probe_->deadline = now + awareness_.scale(profile_.probe_interval);
+  ping(*probe_, *member, now, out);
+}
 
-  if (member->state == State::suspect) {
+void Prober::ping(Probe& probe, const Member& member, TimePoint now, Actions& out) {
+  ++probe.pings;
+  probe.next_step = now + profile_.probe_timeout / profile_.pings;
+  if (member.state == State::suspect) {
     // It can refute at once what is said about it.
-    outbox_.send_only(*member,
-                      {ping_of(*probe_), Suspect{member->incarnation, member->name, name_}}, out);
+    outbox_.send_only(member, {ping_of(probe), Suspect{member.incarnation, member.name, name_}},
+                      out);
   } else {
-    outbox_.send(member->address, ping_of(*probe_), out);
+    outbox_.send(probe.address, ping_of(probe), out);
   }
 }
 
@@ -60,12 +64,23 @@ std::optional<Suspect> Prober::on_deadline(TimePoint now, Actions& out) {
     probe_.reset();
     return conclude(probe, out);
   }
-  if (probe_->ask_others_at && *probe_->ask_others_at <= now) ask_others(*probe_, out);
+  if (probe_->next_step && *probe_->next_step <= now) go_on(*probe_, now, out);
   return std::nullopt;
 }
 
+void Prober::go_on(Probe& probe, TimePoint now, Actions& out) {
+  const Member* member = members_.find(probe.node);
+  // Where it has moved since is another probe's business.
+  const bool there = member != nullptr && !member->gone() && member->address == probe.address;
+  if (there && probe.pings < profile_.pings) {
+    ping(probe, *member, now, out);
+  } else {
+    ask_others(probe, out);
+  }
+}
+
 void Prober::ask_others(Probe& probe, Actions& out) {
-  probe.ask_others_at.reset();
+  probe.next_step.reset();
   const auto relays = members_.choose(profile_.indirect_checks, rng_, [&](const Member& member) {
     return member.state == State::alive && member.name != name_ && member.name != probe.node;
   });
@@ -98,13 +113,12 @@ Ping Prober::ping_of(const Probe& probe) const {
 
 std::optional<TimePoint> Prober::next_deadline() const {
   if (!probe_) return std::nullopt;
-  return probe_->ask_others_at ? std::min(*probe_->ask_others_at, probe_->deadline)
-                               : probe_->deadline;
+  return probe_->next_step ? std::min(*probe_->next_step, probe_->deadline) : probe_->deadline;
 }
 
 void Prober::postpone(Duration by) {
   if (!probe_) return;
-  if (probe_->ask_others_at) *probe_->ask_others_at += by;
+  if (probe_->next_step) *probe_->next_step += by;
   probe_->deadline += by;
 }
 

@@ -47,14 +47,18 @@ class Prober {
     Versions versions = {};
     std::uint32_t incarnation = 0;
     std::uint32_t seq_no = 0;
-    /// When others are asked; empty: they were.
-    std::optional<TimePoint> ask_others_at = {};
+    int pings = 0;
+    /// When it is pinged again, or others are asked; empty: they were.
+    std::optional<TimePoint> next_step = {};
     TimePoint deadline = {};
     int expected_nacks = 0;
     int nacks = 0;
     bool stream_answered = false;
   };
   Ping ping_of(const Probe& probe) const;
+  void ping(Probe& probe, const Member& member, TimePoint now, Actions& out);
+  /// While nobody else was asked.
+  void go_on(Probe& probe, TimePoint now, Actions& out);
   void ask_others(Probe& probe, Actions& out);
   std::optional<Suspect> conclude(const Probe& probe, Actions& out);
   bool is_current(std::uint32_t seq_no) const { return probe_ && probe_->seq_no == seq_no; }

@@ -80,6 +80,29 @@ TEST_F(ProberTest, AsksOthersAndAStreamAfterTheTimeout) {
   EXPECT_EQ(std::get<Ping>(streams[0].request).seq_no, ping.seq_no);
 }
 
+TEST(ProberPingsTest, AreRepeatedUntilOneIsAnsweredOrOthersAreAsked) {
+  Options options = test_options();
+  options.profile = kith_profile();
+  TestNode test(options);
+  for (int i = 2; i <= 5; ++i) test.receive({TestNode::alive(std::to_string(i), i)});
+  const auto count = [&](std::uint32_t number) {
+    return std::ranges::count_if(test.sent<Ping>(),
+                                 [&](const auto& sent) { return sent.second.seq_no == number; });
+  };
+  const std::uint32_t silent = test.next_ping().second.seq_no;
+  test.run_for(199ms);
+  EXPECT_EQ(count(silent), 3) << "after 50, 100 and 150 ms, besides the first";
+  EXPECT_TRUE(test.sent<IndirectPing>().empty());
+  test.run_for(1ms);
+  EXPECT_EQ(test.sent<IndirectPing>().size(), 3u);
+
+  std::uint32_t answered = silent;
+  while (answered == silent) answered = test.next_ping().second.seq_no;
+  test.receive({Ack{answered}});
+  test.run_for(200ms);
+  EXPECT_EQ(count(answered), 0) << "besides the first";
+}
+
 TEST_F(ProberTest, LateOrRelayedAnswerBeforeTheDeadlineCounts) {
   meet(8);
   const auto [to, ping] = test_.next_ping();

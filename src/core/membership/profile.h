@@ -16,6 +16,9 @@ struct Profile {
   /// How long the direct ping may take before others are asked to try. Above the 99th percentile of
   /// a round trip, and below probe_interval.
   Duration probe_timeout = std::chrono::milliseconds(500);
+  /// Pings of a probe, evenly within probe_timeout, while none is answered; at least 1. Relays make
+  /// up to two of them. More keep the loss of packets from looking like the loss of members.
+  int pings = 1;
   /// Members asked to ping one that does not answer.
   std::size_t indirect_checks = 3;
   /// Whether one that does not answer is pinged over a stream as well.
@@ -56,6 +59,7 @@ inline Profile kith_profile() {
   Profile profile;
   profile.probe_interval = std::chrono::milliseconds(500);
   profile.probe_timeout = std::chrono::milliseconds(200);
+  profile.pings = 4;
   profile.suspicion_floor = std::chrono::seconds(5);
   profile.suspicion_max_timeout_mult = 3;
   profile.gossip_interval = std::chrono::milliseconds(100);

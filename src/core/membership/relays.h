@@ -34,6 +34,10 @@ class Relays {
   struct Relay {
     Address requester;
     std::uint32_t requested_seq_no = 0;
+    Ping ping;
+    Address target;
+    /// When the target is pinged once more; empty: it is not.
+    std::optional<TimePoint> again_at = {};
     /// When the requester is told that there is no answer; empty: he was told, or did not ask to.
     std::optional<TimePoint> nack_at = {};
     TimePoint ends;
@@ -42,6 +46,7 @@ class Relays {
   Ping ping_;
   Duration timeout_;
   Duration nack_after_;
+  bool twice_;
   Sequence& sequence_;
   Outbox& outbox_;
   /// By the number of this node's ping.

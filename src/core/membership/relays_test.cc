@@ -64,6 +64,31 @@ TEST(RelaysTest, NackIsInTimeForEachProfilesProber) {
   }
 }
 
+TEST(RelaysTest, PingsTwiceWhereProbesDo) {
+  Options options = test_options();
+  options.profile = kith_profile();
+  TestNode test(options);
+  test.receive({request(true)});
+  test.run_for(159ms);
+  EXPECT_EQ(std::ranges::count_if(test.sent<Ping>(),
+                                  [](const auto& sent) { return sent.first == address_number(5); }),
+            2);
+  EXPECT_TRUE(test.sent<Nack>().empty());
+  test.run_for(1ms);
+  EXPECT_EQ(test.sent<Nack>().size(), 1u);
+}
+
+TEST(RelaysTest, WithoutNacksInTimeTheWholeTimeoutPassesFirst) {
+  Options options = test_options();
+  options.nacks_in_time = false;
+  TestNode test(options);
+  test.receive({request(true)});
+  test.run_for(499ms);
+  EXPECT_TRUE(test.sent<Nack>().empty());
+  test.run_for(1ms);
+  EXPECT_EQ(test.sent<Nack>().size(), 1u);
+}
+
 TEST(RelaysTest, IsSilentWhenNobodyWantsToKnow) {
   TestNode test;
   test.receive({request(false)});

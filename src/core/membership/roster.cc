@@ -2,6 +2,7 @@
 #include "core/membership/roster.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "core/membership/scaling.h"
@@ -17,6 +18,10 @@ using Kind = MemberEvent::Kind;
 
 MemberEvent event(Kind kind, const Member& member) {
   return {kind, member.name, member.address, member.meta, member.versions, member.incarnation};
+}
+
+Alive claim_of(const NodeState& node) {
+  return {node.incarnation, node.name, node.addr, node.port, node.meta, node.vsn};
 }
 
 }  // namespace
@@ -66,7 +71,9 @@ void Roster::on_known_elsewhere(Member& member, const Alive& claim, TimePoint no
   const bool self = members_.is_self(member.name);
   const Address claimed = address_of(claim);
   // Old news of where it was before it moved.
-  if (member.former == claimed && claim.incarnation <= member.incarnation) return;
+  if (member.was_at(claimed) && claim.incarnation <= member.incarnation) return;
+  // Nor is anybody else where this node is itself.
+  if (!self && options_.verify_moves && claimed == options_.address) return;
   const Duration reclaim = options_.profile.dead_node_reclaim;
   const bool reclaimable =
       options_.verify_moves || (reclaim > Duration::zero() && now - member.changed > reclaim);
@@ -109,10 +116,17 @@ void Roster::on_alive_self(const Alive& claim) {
 }
 
 void Roster::adopt(Member& member, const Alive& claim, TimePoint now, Actions& out) {
+  take_over(member, claim, now, out);
+  outbox_.spread(member.name, claim);
+}
+
+void Roster::take_over(Member& member, const Alive& claim, TimePoint now, Actions& out) {
   const bool moved = member.address != address_of(claim);
   const bool updated = moved || member.meta != claim.meta;
   const State before = member.state;
-  if (moved && !member.address.ip.empty()) member.former = member.address;
+  if (moved && !member.address.ip.empty()) {
+    member.former = std::make_unique<const Address>(member.address);
+  }
   if (member.suspicion) --suspect_count_;
   member.suspicion.reset();
   member.address = address_of(claim);
@@ -121,7 +135,6 @@ void Roster::adopt(Member& member, const Alive& claim, TimePoint now, Actions& o
   member.incarnation = claim.incarnation;
   if (before != State::alive) member.changed = now;
   member.state = State::alive;
-  outbox_.spread(member.name, claim);
 
   if (before == State::dead || before == State::left) {
     out.push_back(event(Kind::joined, member));
@@ -155,7 +168,8 @@ void Roster::suspect(Member& member, const Suspect& claim, TimePoint now, Action
   member.incarnation = claim.incarnation;
   member.state = State::suspect;
   member.changed = now;
-  member.suspicion.emplace(claim.from, suspicion_bounds(options_.profile, members_.size()), now);
+  member.suspicion = std::make_unique<Suspicion>(
+      claim.from, suspicion_bounds(options_.profile, members_.size()), now);
   ++suspect_count_;
   watch(member, now);
   out.push_back(event(Kind::suspected, member));
@@ -164,7 +178,8 @@ void Roster::suspect(Member& member, const Suspect& claim, TimePoint now, Action
 void Roster::watch(const Member& member, TimePoint now) {
   const Suspicion& suspicion = *member.suspicion;
   const TimePoint warning = suspicion.deadline() - options_.profile.probe_timeout;
-  suspects_.push(std::max(now, suspicion.warned() ? suspicion.deadline() : warning), member.name);
+  const bool warn = options_.corrections && !suspicion.warned();
+  suspects_.push(std::max(now, warn ? warning : suspicion.deadline()), member.name);
 }
 
 void Roster::on_dead(const Dead& claim, TimePoint now, Actions& out) {
@@ -193,7 +208,7 @@ void Roster::on_deadline(TimePoint now, Actions& out) {
     // Cleared, or gone, or its moment is another by now, which has its own place in the queue.
     if (member == nullptr || !member->suspicion) continue;
     Suspicion& suspicion = *member->suspicion;
-    if (!suspicion.warned() && suspicion.deadline() - warning <= now) {
+    if (options_.corrections && !suspicion.warned() && suspicion.deadline() - warning <= now) {
       suspicion.set_warned();
       suspicion.postpone(now + warning);
       watch(*member, now);
@@ -272,10 +287,17 @@ bool Roster::merge(std::span<const NodeState> nodes, TimePoint now, Actions& out
   return true;
 }
 
+void Roster::recall(const NodeState& node, TimePoint now, Actions& out) {
+  const Alive claim = claim_of(node);
+  if (node.state != State::alive || !acceptable(claim) || claim.incarnation == 0) return;
+  if (members_.find(node.name) != nullptr || members_.size() >= options_.max_members) return;
+  take_over(members_.add(node.name, rng_), claim, now, out);
+}
+
 void Roster::merge_one(const NodeState& node, TimePoint now, Actions& out) {
   switch (node.state) {
     case State::alive:
-      on_alive({node.incarnation, node.name, node.addr, node.port, node.meta, node.vsn}, now, out);
+      on_alive(claim_of(node), now, out);
       return;
     case State::left:
       on_dead({node.incarnation, node.name, node.name}, now, out);

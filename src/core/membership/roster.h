@@ -37,6 +37,8 @@ class Roster {
   /// Takes over what another node knows. What that one takes for dead this one only suspects, so
   /// that nobody dies of hearsay. False when it must not be merged: see compatible().
   bool merge(std::span<const NodeState> nodes, TimePoint now, Actions& out);
+  /// Takes over one that was known before, without spreading it.
+  void recall(const NodeState& node, TimePoint now, Actions& out);
   /// All that this node knows, for a push/pull.
   std::vector<NodeState> all() const;
 
@@ -64,8 +66,10 @@ class Roster {
   bool acceptable(const Alive& claim) const;
   void on_known_elsewhere(Member& member, const Alive& claim, TimePoint now, Actions& out);
   void on_alive_self(const Alive& claim);
-  /// Makes it a living member as `claim` says.
+  /// Makes it a living member as `claim` says, and spreads that.
   void adopt(Member& member, const Alive& claim, TimePoint now, Actions& out);
+  /// ... and keeps it to itself.
+  void take_over(Member& member, const Alive& claim, TimePoint now, Actions& out);
   void suspect(Member& member, const Suspect& claim, TimePoint now, Actions& out);
   /// Comes back to the suspect in on_deadline.
   void watch(const Member& member, TimePoint now);

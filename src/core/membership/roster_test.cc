@@ -196,6 +196,26 @@ TEST(RosterTest, SuspectIsWarnedBeforeItIsDeclaredDead) {
   EXPECT_EQ(test.state("a"), State::dead);
 }
 
+TEST(RosterTest, WithoutCorrectionsNobodyIsWarnedOrToldAgain) {
+  Options options = test_options();
+  options.corrections = false;
+  TestNode test(options);
+  test.receive({Suspect{1, "self", "x"}});
+  test.actions.clear();
+  test.receive({Suspect{1, "self", "x"}});
+  EXPECT_TRUE(test.actions.empty()) << "it refuted that before";
+
+  test.receive({TestNode::alive("a", 2), Suspect{1, "a", "x"}});
+  const TimePoint suspected = test.now;
+  test.run_until(suspected + 3600ms);
+  test.actions.clear();
+  test.run_until(suspected + 4s);
+  EXPECT_EQ(test.events(), "failed a") << "with nobody to confirm, at the shortest time";
+  EXPECT_TRUE(std::ranges::none_of(test.sent<Suspect>(), [](const auto& sent) {
+    return sent.first == address_number(2) && sent.second.from == "self";
+  }));
+}
+
 TEST(RosterTest, HearsayOfDeathOnlySuspects) {
   TestNode test;
   test.receive({TestNode::alive("a", 2), TestNode::alive("b", 3), TestNode::alive("c", 4)});

@@ -4,6 +4,7 @@
 #include <kith/result.h>
 #include <kith/time.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -122,11 +123,14 @@ class GossipDriver final : private GossipHost::Guest {
 
   /// Everybody this node knows, itself and the dead included, by name. Waits. Errors: those of
   /// ask().
-  Result<std::vector<membership::Member>> members() {
+  Result<std::vector<membership::NodeState>> members() {
     return ask([](Machine& machine, TimePoint, Actions&) {
-      std::vector<membership::Member> all;
-      membership_of(machine).members().for_each(
-          [&](const membership::Member& member) { all.push_back(member); });
+      std::vector<membership::NodeState> all;
+      membership_of(machine).members().for_each([&](const membership::Member& member) {
+        all.push_back({member.name, member.address.ip, member.address.port, member.meta,
+                       member.incarnation, member.state, member.versions});
+      });
+      std::ranges::sort(all, {}, &membership::NodeState::name);
       return all;
     });
   }

@@ -127,8 +127,8 @@ class Node {
     std::string text;
     const auto all = gossip_->members();
     if (!all) return "stopped";
-    for (const m::Member& member : *all) {
-      if (member.gone()) continue;
+    for (const m::NodeState& member : *all) {
+      if (member.state == m::State::dead || member.state == m::State::left) continue;
       if (!text.empty()) text += " ";
       text += member.name;
     }
@@ -136,7 +136,7 @@ class Node {
   }
   std::string meta_of(const std::string& name) {
     const auto all = gossip_->members();
-    for (const m::Member& member : *all) {
+    for (const m::NodeState& member : *all) {
       if (member.name == name) return member.meta;
     }
     return {};
@@ -264,10 +264,12 @@ TEST(GossipTest, WhoIsKilledFailsAndMayComeBack) {
 TEST(GossipTest, BytesReachAllOrOne) {
   const Nodes nodes = pool(3);
   ASSERT_TRUE(all_list(nodes, "a b c"));
-  EXPECT_TRUE(nodes[0]->gossip().spread("to all"));
-  for (std::size_t i = 1; i < 3; ++i) {
-    EXPECT_TRUE(eventually([&] { return nodes[i]->received("to all"); }));
-  }
+  // It is said a few times, and may miss somebody.
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(nodes[0]->gossip().spread("to all"));
+    std::this_thread::sleep_for(milliseconds(100));
+    return nodes[1]->received("to all") && nodes[2]->received("to all");
+  }));
   const std::string large(1 << 20, 'x');
   EXPECT_TRUE(nodes[0]->gossip().tell("b", "packet", Gossip::Via::packet));
   EXPECT_TRUE(nodes[0]->gossip().tell("b", large, Gossip::Via::stream));

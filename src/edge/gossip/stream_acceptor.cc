@@ -55,7 +55,7 @@ Endpoint remote_of(const tcp::socket& socket) {
 class StreamAcceptor::Impl final : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& context, const Speech& speech, const Limits& limits)
-      : context_(context), speech_(speech), limits_(limits), acceptor_(context), pause_(context) {}
+      : speech_(speech), limits_(limits), acceptor_(context), pause_(context) {}
 
   Result<void> open(const Endpoint& listen);
   std::uint16_t port() const { return port_; }
@@ -103,7 +103,6 @@ class StreamAcceptor::Impl final : public std::enable_shared_from_this<Impl> {
     return caller == nullptr ? nullptr : caller->get();
   }
 
-  asio::io_context& context_;
   const Speech& speech_;
   const Limits limits_;
   tcp::acceptor acceptor_;

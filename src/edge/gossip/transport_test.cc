@@ -100,14 +100,14 @@ class GossipTransportTest : public testing::Test {
     const auto end = std::chrono::steady_clock::now() + most;
     while (!condition()) {
       if (std::chrono::steady_clock::now() > end) return false;
-      context.run_for(milliseconds(1));
-      context.restart();
+      context_.run_for(milliseconds(1));
+      context_.restart();
     }
     return true;
   }
   void run_for(Duration span) {
-    context.run_for(span);
-    context.restart();
+    context_.run_for(span);
+    context_.restart();
   }
   Result<std::optional<wg::StreamMessage>> ask(Peer& from, const Endpoint& to,
                                                const wg::StreamMessage& request,
@@ -125,7 +125,7 @@ class GossipTransportTest : public testing::Test {
     return options;
   }
 
-  boost::asio::io_context context;
+  boost::asio::io_context context_;
 };
 
 std::optional<wg::StreamMessage> acknowledge(const wg::StreamMessage& request) {
@@ -145,10 +145,10 @@ class Silent final : public Transport::Listener {
 };
 
 TEST_F(GossipTransportTest, APortThatIsTakenIsRefused) {
-  Peer a(context);
+  Peer a(context_);
   EXPECT_NE(a.at().port, 0);
   Silent nobody;
-  const auto second = Transport::open(context, {.listen = a.at()}, nobody);
+  const auto second = Transport::open(context_, {.listen = a.at()}, nobody);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::unavailable);
   EXPECT_NE(second.error().message.find(a.at().to_string()), std::string::npos);
@@ -158,14 +158,14 @@ TEST_F(GossipTransportTest, ALabelThatIsTooLongIsRefused) {
   Silent nobody;
   Transport::Options options = with(std::string(256, 'l'));
   options.listen = *Endpoint::from_digits("127.0.0.1", 0);
-  const auto opened = Transport::open(context, options, nobody);
+  const auto opened = Transport::open(context_, options, nobody);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::invalid_argument);
 }
 
 TEST_F(GossipTransportTest, ManyOpenAtOnceAndEachGetsAPort) {
   std::vector<std::unique_ptr<Peer>> peers;
-  for (int i = 0; i < 50; ++i) peers.push_back(std::make_unique<Peer>(context));
+  for (int i = 0; i < 50; ++i) peers.push_back(std::make_unique<Peer>(context_));
   peers.front()->transport->send(peers.back()->at(), kTwo, false);
   EXPECT_TRUE(run_until([&] { return !peers.back()->packets.empty(); }));
 }
@@ -173,8 +173,8 @@ TEST_F(GossipTransportTest, ManyOpenAtOnceAndEachGetsAPort) {
 // ---- Packets
 
 TEST_F(GossipTransportTest, PacketsArriveWithTheirSource) {
-  Peer a(context);
-  Peer b(context);
+  Peer a(context_);
+  Peer b(context_);
   a.transport->send(b.at(), kTwo, true);
   ASSERT_TRUE(run_until([&] { return !b.packets.empty(); }));
   EXPECT_EQ(b.packets[0], kTwo);
@@ -186,9 +186,9 @@ TEST_F(GossipTransportTest, ReadersReadWhateverWritersWrite) {
     for (const bool encrypted : {false, true}) {
       for (const bool compress : {false, true}) {
         const auto keys = encrypted ? std::vector{kKey} : std::vector<wg::Key>{};
-        Peer a(context, with(label, keys, compress));
+        Peer a(context_, with(label, keys, compress));
         // Reads what is compressed, and does not compress.
-        Peer b(context, with(label, keys));
+        Peer b(context_, with(label, keys));
         const std::vector<wg::DatagramMessage> long_one = {wg::UserMessage{std::string(900, 'x')}};
         a.transport->send(b.at(), long_one, true);
         b.answer = acknowledge;
@@ -203,8 +203,8 @@ TEST_F(GossipTransportTest, ReadersReadWhateverWritersWrite) {
 }
 
 TEST_F(GossipTransportTest, WhatHasArrivedIsReadAtOnce) {
-  Peer a(context);
-  Peer b(context);
+  Peer a(context_);
+  Peer b(context_);
   for (std::uint32_t i = 0; i < 300; ++i) {
     a.transport->send(b.at(), std::vector<wg::DatagramMessage>{wg::Nack{i}}, false);
   }
@@ -213,8 +213,8 @@ TEST_F(GossipTransportTest, WhatHasArrivedIsReadAtOnce) {
 }
 
 TEST_F(GossipTransportTest, TheLargestDatagramIsRead) {
-  Peer a(context);
-  Peer b(context);
+  Peer a(context_);
+  Peer b(context_);
   const std::vector<wg::DatagramMessage> large = {wg::UserMessage{std::string(65'000, 'x')}};
   a.transport->send(b.at(), large, false);
   ASSERT_TRUE(run_until([&] { return !b.packets.empty(); }));
@@ -222,8 +222,8 @@ TEST_F(GossipTransportTest, TheLargestDatagramIsRead) {
 }
 
 TEST_F(GossipTransportTest, AddressesOfBothFormsAreReached) {
-  Peer a(context);
-  Peer b(context);
+  Peer a(context_);
+  Peer b(context_);
   Endpoint mapped = b.at();
   mapped.ip = std::string(10, '\0') + "\xff\xff" + b.at().ip;
   a.transport->send(mapped, kTwo, false);
@@ -235,19 +235,19 @@ TEST_F(GossipTransportTest, AddressesOfBothFormsAreReached) {
 
 TEST_F(GossipTransportTest, Ipv6SpeaksToItselfAndToIpv4) {
   Silent nobody;
-  if (!Transport::open(context, {.listen = *Endpoint::from_digits("::1", 0)}, nobody)) {
+  if (!Transport::open(context_, {.listen = *Endpoint::from_digits("::1", 0)}, nobody)) {
     GTEST_SKIP() << "this machine has no IPv6";
   }
-  Peer a(context, {}, "::1");
-  Peer b(context, {}, "::1");
+  Peer a(context_, {}, "::1");
+  Peer b(context_, {}, "::1");
   a.transport->send(b.at(), kTwo, false);
   ASSERT_TRUE(run_until([&] { return !b.packets.empty(); }));
   EXPECT_EQ(b.sources[0], a.at());
   b.answer = acknowledge;
   EXPECT_TRUE(ask(a, b.at(), wg::Ping{.seq_no = 1}));
 
-  Peer both(context, {}, "::");
-  Peer of4(context);
+  Peer both(context_, {}, "::");
+  Peer of4(context_);
   both.transport->send(of4.at(), kTwo, false);
   ASSERT_TRUE(run_until([&] { return !of4.packets.empty(); }));
   Endpoint both4 = both.at();
@@ -258,7 +258,7 @@ TEST_F(GossipTransportTest, Ipv6SpeaksToItselfAndToIpv4) {
 }
 
 TEST_F(GossipTransportTest, SendingToNowhereHarmsNothing) {
-  Peer a(context);
+  Peer a(context_);
   a.transport->send({"abc", 1}, kTwo, false);
   a.transport->send(*Endpoint::from_digits("::1", 1), kTwo, false);
   a.transport->send(*Endpoint::from_digits("127.0.0.1", 1), kTwo, false);
@@ -267,17 +267,17 @@ TEST_F(GossipTransportTest, SendingToNowhereHarmsNothing) {
     ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error().code, ErrorCode::unavailable) << reply.error();
   }
-  Peer b(context);
+  Peer b(context_);
   a.transport->send(b.at(), kTwo, false);
   EXPECT_TRUE(run_until([&] { return !b.packets.empty(); }));
 }
 
 TEST_F(GossipTransportTest, PacketsOfOtherPoolsAreRefusedWithTheReason) {
-  Peer plain(context);
-  Peer labelled(context, with("one"));
-  Peer encrypted(context, with("", {kKey}));
-  Peer otherwise(context, with("", {kOther}));
-  Peer reader(context, with("", {kKey}));
+  Peer plain(context_);
+  Peer labelled(context_, with("one"));
+  Peer encrypted(context_, with("", {kKey}));
+  Peer otherwise(context_, with("", {kOther}));
+  Peer reader(context_, with("", {kKey}));
   for (Peer* peer : {&plain, &labelled, &otherwise, &encrypted}) {
     peer->transport->send(reader.at(), kTwo, false);
   }
@@ -292,8 +292,8 @@ TEST_F(GossipTransportTest, PacketsOfOtherPoolsAreRefusedWithTheReason) {
 // ---- Keys
 
 TEST_F(GossipTransportTest, KeysAreChangedWhileItRuns) {
-  Peer a(context, with("", {kKey}));
-  Peer b(context, with("", {kKey}));
+  Peer a(context_, with("", {kKey}));
+  Peer b(context_, with("", {kKey}));
   a.answer = b.answer = acknowledge;
   const auto talk = [&](const char* step) {
     EXPECT_TRUE(ask(a, b.at(), wg::Ping{.seq_no = 1})) << step;
@@ -315,12 +315,12 @@ TEST_F(GossipTransportTest, KeysAreChangedWhileItRuns) {
   EXPECT_FALSE(a.transport->remove_key(kOther)) << "it is in use";
   EXPECT_FALSE(a.transport->use_key(kKey)) << "it is not there";
 
-  Peer old(context, with("", {kKey}));
+  Peer old(context_, with("", {kKey}));
   EXPECT_FALSE(ask(old, a.at(), wg::Ping{.seq_no = 1}));
 }
 
 TEST_F(GossipTransportTest, APoolWithoutKeysGetsNone) {
-  Peer a(context);
+  Peer a(context_);
   const auto added = a.transport->add_key(kKey);
   ASSERT_FALSE(added);
   EXPECT_EQ(added.error().code, ErrorCode::failed_precondition);
@@ -334,8 +334,8 @@ TEST_F(GossipTransportTest, LargeStatesGoBothWays) {
     large.nodes.push_back({.name = "node-" + std::to_string(i), .addr = "addr", .vsn = wg::Vsn{}});
   }
   for (const bool compress : {false, true}) {
-    Peer a(context, with("lbl", {kKey}, compress));
-    Peer b(context, with("lbl", {kKey}, compress));
+    Peer a(context_, with("lbl", {kKey}, compress));
+    Peer b(context_, with("lbl", {kKey}, compress));
     b.answer = [&](const wg::StreamMessage& request) { return request; };
     const auto reply = ask(a, b.at(), large);
     ASSERT_TRUE(reply) << reply.error();
@@ -344,8 +344,8 @@ TEST_F(GossipTransportTest, LargeStatesGoBothWays) {
 }
 
 TEST_F(GossipTransportTest, ARefusalIsNoReply) {
-  Peer a(context);
-  Peer b(context);
+  Peer a(context_);
+  Peer b(context_);
   b.answer = [](const wg::StreamMessage&) { return std::nullopt; };
   const auto reply = ask(a, b.at(), wg::Ping{.seq_no = 1});
   ASSERT_FALSE(reply);
@@ -353,8 +353,8 @@ TEST_F(GossipTransportTest, ARefusalIsNoReply) {
 }
 
 TEST_F(GossipTransportTest, AUserMessageEndsWhenItWasTaken) {
-  Peer a(context);
-  Peer b(context);
+  Peer a(context_);
+  Peer b(context_);
   b.answer = [](const wg::StreamMessage&) { return std::nullopt; };
   const auto taken = ask(a, b.at(), wg::UserMessage{"hello"});
   ASSERT_TRUE(taken) << taken.error();
@@ -364,12 +364,12 @@ TEST_F(GossipTransportTest, AUserMessageEndsWhenItWasTaken) {
 }
 
 TEST_F(GossipTransportTest, WhoCannotReadARequestTellsWhy) {
-  Peer encrypted(context, with("", {kKey}));
+  Peer encrypted(context_, with("", {kKey}));
   // A node on its way to encryption: has keys, and still sends plain words.
   Transport::Options options = with("", {kKey});
   options.pool.verify_outgoing = false;
   options.pool.verify_incoming = false;
-  Peer half(context, options);
+  Peer half(context_, options);
   const auto reply = ask(half, encrypted.at(), wg::Ping{.seq_no = 1});
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().message,
@@ -378,8 +378,8 @@ TEST_F(GossipTransportTest, WhoCannotReadARequestTellsWhy) {
 }
 
 TEST_F(GossipTransportTest, StreamsOfOtherPoolsAreRefused) {
-  Peer a(context, with("one"));
-  Peer b(context, with("two"));
+  Peer a(context_, with("one"));
+  Peer b(context_, with("two"));
   EXPECT_FALSE(ask(a, b.at(), wg::Ping{.seq_no = 1}));
   ASSERT_EQ(b.refused.size(), 1u);
   EXPECT_EQ(b.refused[0], "gossip connection of another pool, by its label");
@@ -387,16 +387,16 @@ TEST_F(GossipTransportTest, StreamsOfOtherPoolsAreRefused) {
 }
 
 TEST_F(GossipTransportTest, AReplyThatDoesNotComeIsGivenUp) {
-  Peer a(context);
-  Peer b(context);  // Keeps its callers waiting.
+  Peer a(context_);
+  Peer b(context_);  // Keeps its callers waiting.
   const auto reply = ask(a, b.at(), wg::Ping{.seq_no = 1}, milliseconds(50));
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().code, ErrorCode::timed_out);
 }
 
 TEST_F(GossipTransportTest, ALateAnswerFindsNobody) {
-  Peer a(context, {.incoming = {.patience = milliseconds(50)}});
-  Peer b(context);
+  Peer a(context_, {.incoming = {.patience = milliseconds(50)}});
+  Peer b(context_);
   const auto stream = b.transport->open_stream(a.at(), wg::Ping{.seq_no = 1}, kPatience);
   ASSERT_TRUE(run_until([&] { return b.ended.contains(stream); }));
   EXPECT_FALSE(b.ended.at(stream)) << "nobody answered in time, so the acceptor closed";
@@ -408,7 +408,7 @@ TEST_F(GossipTransportTest, ALateAnswerFindsNobody) {
 // ---- Strangers and bounds
 
 TEST_F(GossipTransportTest, SilentStreamsAreClosed) {
-  Peer a(context, {.incoming = {.patience = milliseconds(50)}});
+  Peer a(context_, {.incoming = {.patience = milliseconds(50)}});
   const Stranger mute(a.at());
   const Stranger slow(a.at());
   slow.say(std::string_view("\x00\x85", 2));
@@ -416,7 +416,7 @@ TEST_F(GossipTransportTest, SilentStreamsAreClosed) {
 }
 
 TEST_F(GossipTransportTest, StreamsBeyondTheBoundAreClosedAtOnce) {
-  Peer a(context);
+  Peer a(context_);
   std::vector<std::unique_ptr<Stranger>> many;
   for (int i = 0; i < 128; ++i) many.push_back(std::make_unique<Stranger>(a.at()));
   run_for(milliseconds(50));
@@ -428,13 +428,13 @@ TEST_F(GossipTransportTest, StreamsBeyondTheBoundAreClosedAtOnce) {
 
   many.clear();
   a.answer = acknowledge;
-  Peer b(context);
+  Peer b(context_);
   // Those who leave make room.
   EXPECT_TRUE(run_until([&] { return bool(ask(b, a.at(), wg::Ping{.seq_no = 1})); }));
 }
 
 TEST_F(GossipTransportTest, UnfinishedRequestsAreBoundedTogether) {
-  Peer a(context, {.incoming = {.max_unfinished_bytes = 110'000}});
+  Peer a(context_, {.incoming = {.max_unfinished_bytes = 110'000}});
   // The header of a user message of 60 000 bytes, and 40 000 of them.
   std::string most;
   wg::encode_stream_message(wg::UserMessage{std::string(60'000, 'x')}, most);
@@ -456,8 +456,8 @@ TEST_F(GossipTransportTest, UnfinishedRequestsAreBoundedTogether) {
 }
 
 TEST_F(GossipTransportTest, DialsBeyondTheBoundWaitAndFail) {
-  Peer b(context);  // Keeps its callers waiting.
-  Peer a(context, {.outgoing = {.max_streams = 2, .max_waiting = 3}});
+  Peer b(context_);  // Keeps its callers waiting.
+  Peer a(context_, {.outgoing = {.max_streams = 2, .max_waiting = 3}});
   std::vector<Transport::StreamId> streams;
   for (int i = 0; i < 7; ++i) {
     streams.push_back(a.transport->open_stream(b.at(), wg::Ping{.seq_no = 1}, seconds(1)));
@@ -472,9 +472,9 @@ TEST_F(GossipTransportTest, DialsBeyondTheBoundWaitAndFail) {
 }
 
 TEST_F(GossipTransportTest, WaitingDialsGoOnWhenOthersEnd) {
-  Peer b(context);
+  Peer b(context_);
   b.answer = acknowledge;
-  Peer a(context, {.outgoing = {.max_streams = 1, .max_waiting = 20}});
+  Peer a(context_, {.outgoing = {.max_streams = 1, .max_waiting = 20}});
   for (int i = 0; i < 20; ++i) {
     a.transport->open_stream(b.at(), wg::Ping{.seq_no = 1}, kPatience);
   }
@@ -483,7 +483,7 @@ TEST_F(GossipTransportTest, WaitingDialsGoOnWhenOthersEnd) {
 }
 
 TEST_F(GossipTransportTest, OversizedRequestsAreRefused) {
-  Peer a(context, {.incoming = {.request = {.message_bytes = 10'000}}});
+  Peer a(context_, {.incoming = {.request = {.message_bytes = 10'000}}});
   std::string large;
   wg::encode_stream_message(wg::UserMessage{std::string(60'000, 'x')}, large);
   const Stranger stranger(a.at());
@@ -493,8 +493,8 @@ TEST_F(GossipTransportTest, OversizedRequestsAreRefused) {
 }
 
 TEST_F(GossipTransportTest, EndsWithStreamsAndPacketsUnderWay) {
-  auto a = std::make_unique<Peer>(context);
-  auto b = std::make_unique<Peer>(context);
+  auto a = std::make_unique<Peer>(context_);
+  auto b = std::make_unique<Peer>(context_);
   const Stranger stranger(b->at());
   for (int i = 0; i < 10; ++i) a->transport->open_stream(b->at(), wg::Ping{.seq_no = 1}, kPatience);
   a->transport->send(b->at(), kTwo, false);

@@ -584,7 +584,7 @@ TEST(Advisor, HearsOfEverythingWhenTheCacheIsSmall) {
 
 TEST(Advisor, HearsOfOneKeyInManyOfALargeCache) {
   Advisor advisor;
-  advisor.set_entries(512 * 16, kAmpleMemory);
+  advisor.set_entries(1024 * 16, kAmpleMemory);
   const std::size_t sampled = count_sampled(advisor, 160'000);
   EXPECT_GT(sampled, 9'500u);
   EXPECT_LT(sampled, 10'500u);
@@ -605,11 +605,11 @@ TEST(Advisor, HearsOfTheSameKeysAgain) {
 
 TEST(Advisor, ChangesItsSampleWhenTheCacheIsAnother) {
   Advisor advisor;
-  advisor.set_entries(512 * 16, kAmpleMemory);
+  advisor.set_entries(1024 * 16, kAmpleMemory);
   const std::size_t before = count_sampled(advisor, 50'000);
-  advisor.set_entries(512 * 16 + 100, kAmpleMemory);
+  advisor.set_entries(1024 * 16 + 100, kAmpleMemory);
   EXPECT_EQ(count_sampled(advisor, 50'000), before);
-  advisor.set_entries(512 * 64, kAmpleMemory);
+  advisor.set_entries(1024 * 64, kAmpleMemory);
   EXPECT_LT(count_sampled(advisor, 50'000), before / 3);
   advisor.set_entries(0, kAmpleMemory);
   EXPECT_LT(count_sampled(advisor, 50'000), before / 3);

@@ -361,10 +361,10 @@ def restart(bench, noticed):
     again = bench.kith("k1", ip=kith.ip)
     again.joins(go)
     began = time.monotonic()
-    agree([again, go, other], ["k1", "g1", "k2"], 10)
+    agree([again, go, other], ["k1", "g1", "k2"])
     bench.note(f"back after {time.monotonic() - began:.2f} s")
     time.sleep(5)
-    agree([again, go, other], ["k1", "g1", "k2"], 5)
+    agree([again, go, other], ["k1", "g1", "k2"])
     incarnation = other.record("k1")["incarnation"]
     bench.note(f"incarnation {incarnation}")
     if noticed and incarnation < 2:
@@ -414,8 +414,12 @@ def relay(bench, by_kith):
     agree([kith, go, third], ["k1", "g1", third.name], 5)
     if go.all("leave") or kith.all("leave") or kith.all("suspect"):
         raise Failed("somebody was taken for dead or suspect")
-    if kith.all("udp_blocked") or "network may be misconfigured" in go.log()[noticed:]:
-        raise Failed("the relay's answers did not come in time")
+    if kith.all("udp_blocked"):
+        raise Failed("the relay's answers to kith did not come in time")
+    # memberlist draws its relay at random nine times, and has none when it misses it each time.
+    unrelayed = go.log()[noticed:].count("network may be misconfigured")
+    if unrelayed > 2:
+        raise Failed(f"{unrelayed} times the relay's answer to memberlist did not come in time")
     for node in (kith, go):
         if node.health() != 0:
             raise Failed(f"the health of {node.name} is {node.health()}")
@@ -571,9 +575,9 @@ def of_all_versions(bench):
     names = [node.name for node in nodes]
     bench.note(f"agree after {agree(nodes, names):.2f} s")
     nodes[0].ask("leave", "left", 10)
-    agree(nodes[1:], names[1:], 10)
+    agree(nodes[1:], names[1:])
     nodes[1].crash()
-    bench.note(f"a crash is known to all after {agree(nodes[2:], names[2:], 40):.1f} s")
+    bench.note(f"a crash is known to all after {agree(nodes[2:], names[2:]):.1f} s")
 
 
 @case(("kith->serf", True), ("serf->kith", False), needs_serf=True)
@@ -587,13 +591,15 @@ def serf(bench, kith_joins):
         node.wait("member-join", 10, name="k1")
     kith.wait("join", 10, name="s1")
     kith.wait("join", 10, name="s2")
-    of_serf.do("event deploy")
-    other.wait("event", 5, name="deploy")
-    deadline = time.monotonic() + 5
-    while not any(b"deploy" in said_bytes(line) for line in kith.all("msg")):
-        if time.monotonic() > deadline:
-            raise Failed("kith did not hear Serf's event")
-        time.sleep(0.1)
+    # Each event is said a few times, and may miss somebody.
+    for attempt in range(6):
+        of_serf.do(f"event deploy{attempt}")
+        time.sleep(1)
+        if any(b"deploy" in said_bytes(line) for line in kith.all("msg")):
+            break
+    else:
+        raise Failed("kith hears none of Serf's events")
+    other.wait("event", 20)
     time.sleep(4)
     for node in (kith, of_serf, other):
         if sorted(node.members()[0]) != ["k1", "s1", "s2"]:

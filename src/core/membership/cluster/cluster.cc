@@ -97,6 +97,11 @@ void Cluster::on_seeds(std::span<const Address> seeds, TimePoint now, ClusterAct
   relay(now, out);
 }
 
+void Cluster::recall(std::span<const NodeState> nodes, TimePoint now, ClusterActions& out) {
+  membership_.recall(nodes, now, asked_);
+  relay(now, out);
+}
+
 Result<void> Cluster::open_cache(CacheId cache, TimePoint now, ClusterActions& out) {
   if (caches_.contains(cache)) return {};
   if (caches_.size() >= kMaxCaches) {
@@ -550,6 +555,8 @@ std::vector<Owner> Cluster::owners() const {
     if (damping_.out(member.name)) ++out;
     owners.push_back(owner(member, std::move(*data)));
   });
+  std::ranges::sort(
+      owners, {}, [](const Owner& one) -> const auto& { return one.member.name; });
   // If most flap it is rather the network, or this node, that comes and goes.
   if (out > 0 && 2 * out < owners.size()) {
     std::erase_if(owners, [&](const Owner& one) { return damping_.out(one.member.name); });
@@ -576,6 +583,7 @@ std::vector<PeerInfo> Cluster::peers() const {
     if (member.state == State::left) health = Health::left;
     peers.push_back({member.name, member.address, health, decode_node_data(member.meta)});
   });
+  std::ranges::sort(peers, {}, &PeerInfo::name);
   return peers;
 }
 

@@ -72,6 +72,8 @@ class Cluster {
   /// All addresses that discovery knows at present; the first kMaxSeeds count. They are joined
   /// until they are members, however often it takes. Nobody is removed because discovery lost him.
   void on_seeds(std::span<const Address> seeds, TimePoint now, ClusterActions& out);
+  /// Takes the living of `nodes` for members: what this node knew in an earlier life.
+  void recall(std::span<const NodeState> nodes, TimePoint now, ClusterActions& out);
   /// This node takes part in the cache from now on. Its Participants follow at once, and whenever
   /// they change. Again: does nothing. resource_exhausted: kMaxCaches are open.
   Result<void> open_cache(CacheId cache, TimePoint now, ClusterActions& out);

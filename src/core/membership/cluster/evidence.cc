@@ -25,6 +25,13 @@ constexpr std::size_t kToldAtOnce = 4;
 /// Tells the witnesses of a gone process from those of an incarnation.
 constexpr std::uint64_t kGoneSalt = std::uint64_t{1} << 63;
 
+/// What a notice is about: a later one tells all that an earlier one did.
+constexpr std::string_view kAccused = "accused ";
+constexpr std::string_view kGone = "gone ";
+std::string about(std::string_view kind, std::string_view name) {
+  return std::string(kind).append(name);
+}
+
 }  // namespace
 
 const Member* Evidence::living(std::string_view name) const {
@@ -48,7 +55,7 @@ void Evidence::on_process_gone(std::string_view name, BootId boot, TimePoint now
   const auto* doubt = doubts_.observe_gone(name, boot, options_.name, now);
   if (doubt == nullptr) return;
   const ProcessGone gone{member->name, boot, member->incarnation, doubt->observers};
-  spread(gone);
+  spread(kGone, gone.name, gone);
   // Where all observers turn to the same few, these hear of a second one at once.
   const std::string payload = encode(gone);
   for (const Member* witness : witnesses_of(members, name, boot.value | kGoneSalt)) {
@@ -77,7 +84,7 @@ void Evidence::on_notice(const ProcessGone& gone, TimePoint now, Actions& asked)
   }
   if (grown == nullptr) return;
   const ProcessGone merged{gone.name, gone.boot, gone.incarnation, grown->observers};
-  spread(merged);
+  spread(kGone, merged.name, merged);
   weigh(gone.name, now, asked);
   if (!doubts_.unreachable(gone.name)) return;
   // Gossip at once leaves out one in fifty, who would have to wait for its next tick.
@@ -146,7 +153,7 @@ void Evidence::accuse(const Member& member, std::uint32_t incarnation, std::stri
                       TimePoint now, Actions& asked) {
   const auto* doubt = doubts_.accuse(member.name, incarnation, accuser);
   if (doubt == nullptr) return;
-  spread(Accused{member.name, incarnation, doubt->accusers});
+  spread(kAccused, member.name, Accused{member.name, incarnation, doubt->accusers});
   claim(Suspect{incarnation, member.name, std::string(accuser)}, now, asked);
   weigh(member.name, now, asked);
 }
@@ -166,6 +173,9 @@ void Evidence::weigh(const std::string& name, TimePoint now, Actions& asked) {
 
 bool Evidence::on_doubt_over(std::string_view name) {
   probes_.end(name);
+  // It would only cost others' packets.
+  membership_.stop_spreading(about(kAccused, name));
+  membership_.stop_spreading(about(kGone, name));
   const bool was = doubts_.end(name);
   // Nobody has been told yet.
   const bool untold = std::erase(became_unreachable_, name) > 0;
@@ -178,10 +188,10 @@ void Evidence::claim(Message claim, TimePoint now, Actions& asked) {
   membership_.on_packet(options_.address, std::span(&claim, 1), now, asked);
 }
 
-void Evidence::spread(const Notice& notice) {
+void Evidence::spread(std::string_view kind, const std::string& name, const Notice& notice) {
   // Names that are too long together for a packet are told by nobody: memberlist's own claims are
   // enough for such a pool.
-  static_cast<void>(membership_.spread(encode(notice)));
+  static_cast<void>(membership_.spread(encode(notice), about(kind, name)));
 }
 
 void Evidence::send(const Address& to, std::vector<Message> messages, Actions& asked) const {

@@ -60,7 +60,7 @@ class Evidence {
               TimePoint now, Actions& asked);
   void weigh(const std::string& name, TimePoint now, Actions& asked);
   void claim(Message claim, TimePoint now, Actions& asked);
-  void spread(const Notice& notice);
+  void spread(std::string_view kind, const std::string& name, const Notice& notice);
   void send(const Address& to, std::vector<Message> messages, Actions& asked) const;
   void ping(const WitnessProbes::Probe& probe, Actions& asked) const;
   Duration patience() const;
