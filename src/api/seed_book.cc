@@ -116,7 +116,9 @@ Result<void> SeedBook::start(Sink sink, Say say) {
     const auto tell = [state = state_, name = sources_[i]->name()](LogLevel level,
                                                                    std::string_view what) {
       MutexLock calling(&state->calling);
-      if (state->say) state->say(level, name + ": " + std::string(what));
+      // Sources of kith's own name themselves.
+      const std::string prefix = what.starts_with(name) ? "" : name + ": ";
+      if (state->say) state->say(level, prefix + std::string(what));
     };
     Discovery::Listener listener;
     listener.on_seeds = [state = state_, i](const std::vector<Seed>& seeds) {

@@ -40,7 +40,7 @@ class Topics {
   static constexpr Duration kMostWait = std::chrono::seconds(1);
   /// A failure waits this long at most while others are unreachable that may fail with it. Requests
   /// for their keys go to stand-ins meanwhile.
-  static constexpr Duration kMostWaitForFailures = std::chrono::seconds(3);
+  static constexpr Duration kMostWaitForFailures = std::chrono::seconds(5);
 
   void open(CacheId cache) { open_.try_emplace(cache); }
   void close(CacheId cache) { open_.erase(cache); }
