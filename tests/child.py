@@ -15,9 +15,8 @@ class Failed(Exception):
 class Child:
     """One process. What it says is kept, with the time at which it was read."""
 
-    def __init__(self, command, name, log_path):
+    def __init__(self, command, name):
         self.name = name
-        self.log_path = log_path
         self.said = []
         self._changed = threading.Condition()
         self._ended = False
@@ -65,20 +64,6 @@ class Child:
         if self.process.poll() is None:
             return ""
         return f" (exit {self.process.returncode}: {self.process.stderr.read().strip()[-2000:]})"
-
-    def log(self):
-        try:
-            with open(self.log_path, encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def wait_log(self, text, within):
-        deadline = time.monotonic() + within
-        while text not in self.log():
-            if time.monotonic() > deadline:
-                raise Failed(f"the log of {self.name} has no '{text}' after {within} s")
-            time.sleep(0.05)
 
     # ---- What it is told
 

@@ -18,6 +18,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import fnmatch
+import json
 import os
 import pathlib
 import shutil
@@ -50,14 +51,14 @@ class Node(Child):
     def __init__(self, bench, number, name, port, seeds, flags):
         ip = bench.ip(number)
         self.gossip = f"{ip}:{port}"
-        log = os.path.join(bench.logs, f"{name}-{time.monotonic_ns()}.log")
+        self._words = pathlib.Path(bench.logs, f"{name}-{time.monotonic_ns()}.json")
         command = [*bench.within(number), bench.program, "--name", name, "--bind", ip,
-                   "--port", str(port), "--log", log, "--lifetime", str(LIFETIME_SECONDS)]
+                   "--port", str(port), "--lifetime", str(LIFETIME_SECONDS)]
         if seeds:
             command += ["--seed", ",".join(seeds)]
         for flag, value in flags.items():
             command += ["--" + flag.replace("_", "-"), str(value)]
-        super().__init__(command, name, log)
+        super().__init__(command, name)
 
     def time_of(self, event, within, since, **fields):
         """When it first said so after the place `since`, by its own clock."""
@@ -67,6 +68,10 @@ class Node(Child):
         """Who owns the keys."""
         views = self.all("view")
         return views[-1]["owners"] if views else []
+
+    def keep_words(self):
+        """What it said, for whoever looks for the reason of a failure."""
+        self._words.write_text("".join(json.dumps(line) + "\n" for _, line in self.said), encoding="utf-8")
 
     def link_states(self):
         states = {}
@@ -78,7 +83,7 @@ class Node(Child):
 class Bench:
     """What one case runs with."""
 
-    _places = iter(range(1, 255))
+    _places = iter(range(15))
     _lock = threading.Lock()
     open = []  # For an early end.
 
@@ -94,16 +99,23 @@ class Bench:
         self.net = Network(self._place, 4) if case.namespaces else None
 
     def ip(self, number):
-        # Two runs of this script at once seldom meet.
-        return self.net.ip(number) if self.net else f"127.{100 + os.getpid() % 100}.{self._place}.{number}"
+        if self.net:
+            return self.net.ip(number)
+        # Two runs of this script at once seldom meet: 14 bits of the process, 4 of the case.
+        run = os.getpid() & 0x3fff
+        return f"127.{64 + (run >> 8)}.{run & 0xff}.{16 * self._place + number}"
 
     def within(self, number):
         return self.net.within(number) if self.net else []
 
+    def begin(self, number, port=PORT, **flags):
+        """Who was first needs no seeds; all know the same two."""
+        seeds = [f"{self.ip(seed)}:{PORT}" for seed in (1, 2)] if self.nodes else []
+        self.nodes.append(Node(self, number, f"n{number}", port, seeds, flags))
+        return self.nodes[-1]
+
     def start(self, number, port=PORT, **flags):
-        seeds = [node.gossip for node in self.nodes[:2]]
-        node = Node(self, number, f"n{number}", port, seeds, flags)
-        self.nodes.append(node)
+        node = self.begin(number, port, **flags)
         node.wait("up", 15)
         return node
 
@@ -121,6 +133,7 @@ class Bench:
     def end(self):
         for node in self.nodes:
             node.end()
+            node.keep_words()
         if self.net:
             self.net.close()
 
@@ -222,10 +235,11 @@ class Sums:
 
 def gets_of(nodes, marks):
     """Sums of the gets since. Failed when one was not over by its deadline, had a wrong value, or ended
-    twice, and when a node that ran got nothing for a whole second."""
+    twice, and when a node got nothing for two seconds on end."""
     sums = Sums()
     for node in nodes:
         place = marks[node.name]
+        idle = 0
         if node.all("overdue", place):
             raise Failed(f"{node.name}: gets that went past their deadline: {node.all('overdue', place)[:5]}")
         for line in node.all("second", place):
@@ -237,8 +251,9 @@ def gets_of(nodes, marks):
             sums.stand_ins += line["stand_ins"]
             sums.guest_loads += line["guest_loads"]
             sums.longest_ms = max(sums.longest_ms, line["longest_ms"])
-            if line["begun"] and not line["ok"]:
-                raise Failed(f"{node.name} got nothing in a second: {line}")
+            idle = idle + 1 if line["begun"] and not line["ok"] else 0
+            if idle == 2:
+                raise Failed(f"{node.name} got nothing for two seconds: {line}")
     return sums
 
 
@@ -304,6 +319,84 @@ def freeze(bench):
 
 
 @case()
+def freeze_impatient(bench):
+    """With deadlines before the silence is noticed: those gets end by them."""
+    nodes = bench.cluster(deadline_ms=300, loops=2)
+    victim, others = nodes[1], [nodes[0], *nodes[2:]]
+    marks = marks_of(nodes)
+    victim.signal(signal.SIGSTOP)
+    time.sleep(3)
+    victim.signal(signal.SIGCONT)
+    linked(nodes, SETTLES)
+    time.sleep(2)
+    gets = gets_of(others, marks)
+    bench.note(str(gets))
+    if not gets.failed or set(gets.failed) != {"timed_out"}:
+        raise Failed("some gets were to time out, and nothing else to go wrong")
+    marks = marks_of(nodes)
+    time.sleep(2)
+    if gets_of(nodes, marks).failed:
+        raise Failed("gets fail when all is well again")
+
+
+@case()
+def freeze_long(bench):
+    """Longer than a suspect has."""
+    nodes = bench.cluster()
+    victim, others = nodes[0], nodes[1:]
+    marks = marks_of(nodes)
+    t0 = time.monotonic()
+    victim.signal(signal.SIGSTOP)
+    failed = [node.time_of("failed", FAILS, marks[node.name], name="n1") for node in others]
+    agree(others, names_of(others), SETTLES)
+    bench.note(f"failed after {since(t0, failed)}")
+    victim.signal(signal.SIGCONT)
+    bench.note(f"one view {agree(nodes, names_of(nodes), REJOINS):.1f} s after it ran again")
+    linked(nodes, SETTLES)
+    time.sleep(8)
+    never([victim], "failed", marks)
+    if any(node.view() != names_of(nodes) for node in nodes):
+        raise Failed(f"the view did not stay: {[node.view() for node in nodes]}")
+    bench.note(str(gets_of(nodes, marks)))
+
+
+@case()
+def restart(bench):
+    """Killed and back at once, at the same address: before anybody is sure that it was gone."""
+    nodes = bench.cluster(loops=2)
+    victim, others = nodes[2], [nodes[0], nodes[1], nodes[3]]
+    marks = marks_of(others)
+    t0 = time.monotonic()
+    victim.crash()
+    reborn = bench.start(3, loops=2)
+    everybody = [*others, reborn]
+    marks[reborn.name] = 0
+    back = reborn.time_of("view", REJOINS, 0, owners=names_of(everybody))
+    bench.note(f"it sees all after {since(t0, [back])}")
+    # In which the earlier process would be declared failed.
+    time.sleep(8)
+    agree(everybody, names_of(everybody), SETTLES)
+    linked(everybody, SETTLES)
+    bench.note(f"{len(said(others, 'failed', marks))} said failed")
+    bench.note(str(gets_of(everybody, marks)))
+
+
+@case()
+def cold_start(bench):
+    """All at once, and again after all were killed."""
+    for _ in range(2):
+        t0 = time.monotonic()
+        nodes = [bench.begin(number) for number in range(1, 5)]
+        agree(nodes, names_of(nodes), REJOINS)
+        linked(nodes, SETTLES)
+        bench.note(f"one view and all linked after {time.monotonic() - t0:.1f} s")
+        time.sleep(2)
+        bench.note(str(gets_of(nodes, dict.fromkeys(names_of(nodes), 0))))
+        for node in nodes:
+            node.crash()
+
+
+@case()
 def leave(bench):
     nodes = bench.cluster()
     leaver, others = nodes[3], nodes[:3]
@@ -365,8 +458,57 @@ def loss(bench):
                f"{len(said(nodes, 'unreachable', marks))} said unreachable, "
                f"{len(said(nodes, 'link', marks, state='unreachable'))} links down")
     bench.note(str(gets_of(nodes, marks)))
-    bench.net.lose_no_more()
+
+    victim, others = nodes[3], nodes[:3]
+    marks = marks_of(nodes)
+    t0 = time.monotonic()
+    victim.crash()
+    failed = [node.time_of("failed", FAILS, marks[node.name], name="n4") for node in others]
+    agree(others, names_of(others), SETTLES)
+    bench.note(f"who was killed then is failed after {since(t0, failed)}")
+    if {name for _, name in said(others, "failed", marks)} != {"n4"}:
+        raise Failed(f"others are failed: {said(others, 'failed', marks)}")
+    bench.net.filter_no_more()
+    linked(others, SETTLES)
+    bench.note(str(gets_of(others, marks)))
+
+
+@case(namespaces=True)
+def pair(bench):
+    """Two that do not reach each other, while the others reach both."""
+    nodes = bench.cluster()
+    marks = marks_of(nodes)
+    bench.net.block(1, 2)
+    bench.net.block(2, 1)
+    apart(bench, nodes, marks)
+
+
+@case(namespaces=True)
+def one_way(bench):
+    """One that does not hear another, who hears it."""
+    nodes = bench.cluster()
+    marks = marks_of(nodes)
+    bench.net.block(1, 2)
+    apart(bench, nodes, marks)
+
+
+def apart(bench, nodes, marks):
+    """n1 and n2 have lost each other: nothing follows but that they do without."""
+    t0 = time.monotonic()
+    first, second = nodes[:2]
+    links = [node.time_of("link", 10, marks[node.name], name=other.name, state="unreachable")
+             for node, other in ((first, second), (second, first))]
+    bench.note(f"links down after {since(t0, links)}")
+    time.sleep(15)
+    never(nodes, "failed", marks)
+    never(nodes, "unreachable", marks)
+    steady_view(nodes, marks)
+    bench.note(f"{len(said(nodes, 'suspected', marks))} suspicions")
+    t1 = time.monotonic()
+    bench.net.filter_no_more()
     linked(nodes, SETTLES)
+    bench.note(f"all linked {time.monotonic() - t1:.1f} s after they could again")
+    bench.note(str(gets_of(nodes, marks)))
 
 
 @case(namespaces=True)
@@ -381,7 +523,7 @@ def no_udp(bench):
     bench.note(f"{len(said(nodes, 'suspected', marks))} suspicions, "
                f"{len(said(nodes, 'unreachable', marks))} said unreachable")
     for node in nodes:
-        warnings = [line for line in node.log().splitlines() if "UDP" in line]
+        warnings = [line["line"] for line in node.all("log") if "UDP" in line["line"]]
         bench.note(f"{node.name} warned {len(warnings)} times")
         # Of single members, until it is clear that most are concerned.
         of_all = [line for line in warnings if "UDP blocked here" in line]
@@ -466,7 +608,7 @@ def end_at_once(number, _):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--node", required=True, type=pathlib.Path, help="the program cluster_node")
-    parser.add_argument("--work", required=True, type=pathlib.Path, help="for logs")
+    parser.add_argument("--work", required=True, type=pathlib.Path, help="for what the processes said")
     parser.add_argument("--on", choices=("loopback", "namespaces"), help="only cases of this kind")
     parser.add_argument("--only", default="*", help="cases whose name matches")
     parser.add_argument("--jobs", type=int, default=4, help="cases at a time")

@@ -121,7 +121,8 @@ class Network:
                 raise Unavailable(f"{no_netem}; {no_filter}") from None
             return f"nftables ({no_netem})"
 
-    def lose_no_more(self):
+    def filter_no_more(self):
+        """Ends lose, block and block_udp."""
         for host in self._hosts:
             for end in (("tc", "qdisc", "delete", "dev", "eth0", "root"),
                         ("nft", "flush", "ruleset")):
@@ -131,6 +132,10 @@ class Network:
     def block_udp(self):
         for host in self._hosts:
             self._filter(host, "meta l4proto udp")
+
+    def block(self, host, other):
+        """The host does not hear the other one any more."""
+        self._filter(host, f"ip saddr {self.ip(other)}")
 
     def _filter(self, host, match):
         """Drops what arrives on the host and matches. Not what leaves it: of that the sender would be told."""

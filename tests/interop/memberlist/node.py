@@ -22,16 +22,30 @@ class Node(Child):
         self.ip = ip
         self.port = port
         self.address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
-        log_path = os.path.join(logs, f"{name}-{ip.replace(':', '_')}-{time.monotonic_ns()}.log")
+        self.log_path = os.path.join(logs, f"{name}-{ip.replace(':', '_')}-{time.monotonic_ns()}.log")
         command = [program, "--name", name, "--bind", ip, "--port", str(port),
-                   "--log", log_path, "--lifetime", str(LIFETIME_SECONDS)]
+                   "--log", self.log_path, "--lifetime", str(LIFETIME_SECONDS)]
         for flag, value in flags.items():
             flag = "--" + flag.replace("_", "-")
             if value is True:
                 command.append(flag)
             elif value not in (None, False, ""):
                 command.append(f"{flag}={value}")
-        super().__init__(command, name, log_path)
+        super().__init__(command, name)
+
+    def log(self):
+        try:
+            with open(self.log_path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_log(self, text, within):
+        deadline = time.monotonic() + within
+        while text not in self.log():
+            if time.monotonic() > deadline:
+                raise Failed(f"the log of {self.name} has no '{text}' after {within} s")
+            time.sleep(0.05)
 
     def do(self, line, within=10):
         """A command that answers `done`."""
