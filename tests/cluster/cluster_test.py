@@ -130,6 +130,13 @@ class Bench:
     def note(self, text):
         self.notes.append(text)
 
+    def check_ends(self):
+        """Who has ended was killed, or left."""
+        for node in self.nodes:
+            code = node.process.poll()
+            if code not in (None, 0, -signal.SIGKILL):
+                raise Failed(f"{node.name} ended with {code}: {node.process.stderr.read()[-2000:]}")
+
     def end(self):
         for node in self.nodes:
             node.end()
@@ -541,7 +548,8 @@ def partition(bench):
     bench.net.split((3, 4))
     for half in halves:
         agree(half, names_of(half), FAILS + SETTLES)
-    views = [node.time_of("view", 1, marks[node.name], owners=names_of(half)) for half in halves for node in half]
+    views = [node.time_of("view", 1, marks[node.name], owners=names_of(half))
+             for half in halves for node in half]
     bench.note(f"two own the keys on each side after {since(t0, views)}")
     time.sleep(3)
     bench.net.heal()
@@ -573,6 +581,7 @@ def run_case(one, program, logs):
         if bench.net:
             bench.net.build()
         one.run(bench)
+        bench.check_ends()
     except Unavailable as reason:
         outcome.skipped = str(reason)
     except Failed as failure:

@@ -138,7 +138,8 @@ class Network:
         self._filter(host, f"ip saddr {self.ip(other)}")
 
     def _filter(self, host, match):
-        """Drops what arrives on the host and matches. Not what leaves it: of that the sender would be told."""
+        """Drops what arrives on the host and matches. Not what leaves it: of that the sender would
+        be told."""
         nft = (*self.within(host), "nft")
         attempt("nftables", *nft, "add table inet kith")
         attempt("nftables", *nft,
