@@ -39,6 +39,8 @@ packages() {
     tests    dnsmasq-base          # a DNS server for discovery
     tests    etcd-server           # and an etcd
     tests    openssl               # makes the certificates of test servers
+    tests    iproute2              # clusters in network namespaces (ip, tc)
+    tests    nftables              # which lose packets where the kernel has no netem
 
     interop  golang-go                               # builds what follows
     interop  golang-github-hashicorp-memberlist-dev  # 0.2.2, to be in one pool with

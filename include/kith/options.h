@@ -20,8 +20,8 @@ namespace kith {
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
-/// Receives the node's log lines, one at a time but from any thread of the node. Must not call back
-/// into the node. Empty: nothing is logged.
+/// Receives the node's log lines, one at a time but from any thread of the node, the protocol's
+/// included: must not block. Must not call back into the node. Empty: nothing is logged.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 inline namespace literals {

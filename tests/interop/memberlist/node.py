@@ -2,26 +2,23 @@
 """Processes of one pool, driven by lines of JSON: see gossip_member.cc and go/member."""
 
 import base64
-import json
 import os
-import signal
-import subprocess
-import threading
+import pathlib
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from child import Child, Failed
 
 PORT = 17946
 LIFETIME_SECONDS = 180  # After which every process ends by itself.
 
 
-class Failed(Exception):
-    """Something that a case expects did not come about."""
-
-
-class Node:
-    """One process. What it says is kept, with the time since the case began."""
+class Node(Child):
+    """One process of the pool."""
 
     def __init__(self, program, name, ip, logs, port=PORT, **flags):
-        self.name = name
         self.ip = ip
         self.port = port
         self.address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
@@ -34,54 +31,7 @@ class Node:
                 command.append(flag)
             elif value not in (None, False, ""):
                 command.append(f"{flag}={value}")
-        self.said = []
-        self._changed = threading.Condition()
-        self._ended = False
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
-        self._readers = [threading.Thread(target=self._listen, daemon=True)]
-        for reader in self._readers:
-            reader.start()
-
-    def _listen(self):
-        for line in self.process.stdout:
-            with self._changed:
-                self.said.append((time.monotonic(), json.loads(line)))
-                self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    # ---- What it says
-
-    def mark(self):
-        """A place in what it says, for `since`."""
-        with self._changed:
-            return len(self.said)
-
-    def wait(self, event, within, since=0, **fields):
-        """The first line of this kind with these fields; Failed when there is none in time."""
-        deadline = time.monotonic() + within
-        with self._changed:
-            while True:
-                for when, line in self.said[since:]:
-                    if line["ev"] == event and all(line.get(k) == v for k, v in fields.items()):
-                        return when, line
-                left = deadline - time.monotonic()
-                if left <= 0 or self._ended:
-                    how = "ended" if self._ended else f"said nothing of it in {within} s"
-                    raise Failed(f"{self.name} was to say {event} {fields or ''} and {how}"
-                                 f"{self._last_words()}")
-                self._changed.wait(left)
-
-    def all(self, event, since=0):
-        with self._changed:
-            return [line for _, line in self.said[since:] if line["ev"] == event]
-
-    def _last_words(self):
-        if self.process.poll() is None:
-            return ""
-        return f" (exit {self.process.returncode}: {self.process.stderr.read().strip()[-2000:]})"
+        super().__init__(command, name)
 
     def log(self):
         try:
@@ -96,20 +46,6 @@ class Node:
             if time.monotonic() > deadline:
                 raise Failed(f"the log of {self.name} has no '{text}' after {within} s")
             time.sleep(0.05)
-
-    # ---- What it is told
-
-    def tell(self, line):
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            raise Failed(f"{self.name} has ended{self._last_words()}") from None
-
-    def ask(self, line, event, within=10):
-        since = self.mark()
-        self.tell(line)
-        return self.wait(event, within, since)[1]
 
     def do(self, line, within=10):
         """A command that answers `done`."""
@@ -150,30 +86,6 @@ class Node:
                 if line.startswith("VmRSS:"):
                     return int(line.split()[1]) * 1024
         raise Failed(f"{self.name} has ended")
-
-    # ---- What happens to it
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def crash(self):
-        self.signal(signal.SIGKILL)
-        self.process.wait(10)
-        return time.monotonic()
-
-    def end(self):
-        """Takes it down, whatever it is doing."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-        self.process.wait(10)
-        for reader in self._readers:
-            reader.join(5)
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                pass
 
 
 def said_bytes(line):
