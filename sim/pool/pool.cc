@@ -72,9 +72,9 @@ void Pool::create(HostIndex index) {
   Host& host = hosts_[index];
   KITH_CHECK(host.machine == nullptr);
   host.boot = BootId{++boots_};
-  host.machine = make_machine(
-      options_.variant, {host.name, host.address, host.boot, rng_.next(), options_.own_keys},
-      options_.lifeguard, local(host));
+  host.machine = make_machine(options_.variant,
+                              {host.name, host.address, host.boot, rng_.next(), options_.own_keys},
+                              options_.lifeguard, local(host));
   host.kernel = true;
   host.paused = host.leaving = false;
   host.wake.reset();

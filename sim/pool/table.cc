@@ -150,8 +150,8 @@ struct Task {
 };
 
 const double* find(const Outcome& outcome, std::string_view name) {
-  const auto found = std::ranges::find(outcome.numbers, name,
-                                       &std::pair<std::string, double>::first);
+  const auto found =
+      std::ranges::find(outcome.numbers, name, &std::pair<std::string, double>::first);
   return found == outcome.numbers.end() ? nullptr : &found->second;
 }
 
@@ -159,10 +159,10 @@ std::string text(double value, std::string_view unit = {}) {
   if (value >= kNever) return "never";
   char digits[32];
   const int decimals = value == static_cast<double>(static_cast<long long>(value)) ? 0
-                       : value < 0.1                                            ? 4
-                       : value < 10                                             ? 2
-                       : value < 100                                            ? 1
-                                                                                : 0;
+                       : value < 0.1                                               ? 4
+                       : value < 10                                                ? 2
+                       : value < 100                                               ? 1
+                                                                                   : 0;
   std::snprintf(digits, sizeof digits, "%.*f", decimals, value);
   return std::string(digits).append(unit.empty() ? "" : " ").append(unit);
 }
@@ -216,12 +216,9 @@ void run(const std::vector<Task>& tasks, const TableSize& size) {
       KITH_CHECK(scenario != nullptr);
       std::unique_lock<std::mutex> alone(large, std::defer_lock);
       if (task.runs->nodes >= kLarge) alone.lock();
-      const Setting setting{task.variant,
-                            task.runs->nodes,
-                            task.seed + 1,
-                            task.runs->lifeguard,
-                            task.runs->loss,
-                            size.full ? task.runs->hours : task.runs->few_hours};
+      const Setting setting{task.variant,    task.runs->nodes,
+                            task.seed + 1,   task.runs->lifeguard,
+                            task.runs->loss, size.full ? task.runs->hours : task.runs->few_hours};
       (*task.results)[task.seed] = scenario->run(setting);
     }
   };

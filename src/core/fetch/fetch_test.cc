@@ -61,7 +61,8 @@ class FakeNeighbours final : public Neighbours {
 
 class FetchTest : public testing::Test {
  protected:
-  explicit FetchTest(Options options = {}) : fetch_(CacheId{9}, 0, options, storage_, ownership_, world_) {}
+  explicit FetchTest(Options options = {})
+      : fetch_(CacheId{9}, 0, options, storage_, ownership_, world_) {}
 
   /// A key whose ranked nodes are these.
   static std::string key_with(std::initializer_list<std::string> ranks) {

@@ -43,12 +43,12 @@ struct Options {
   /// A deadline met later than this shows that this node itself stood still. What it was waiting
   /// for may be among what it has not read yet, so it judges nobody until it had the time to.
   Duration own_stall = std::chrono::milliseconds(100);
-  /// Who passes on an accusation that was refuted is told so, and suspects get a last warning before
-  /// they are declared dead: a refutation that gossip did not bring everywhere costs no life. Off:
-  /// memberlist's rule, which is to rely on gossip.
+  /// Who passes on an accusation that was refuted is told so, and suspects get a last warning
+  /// before they are declared dead: a refutation that gossip did not bring everywhere costs no
+  /// life. Off: memberlist's rule, which is to rely on gossip.
   bool corrections = true;
-  /// Relays report that they have no answer while the requester still waits for it. Off: memberlist's
-  /// moment, which by its own defaults is when he no longer does.
+  /// Relays report that they have no answer while the requester still waits for it. Off:
+  /// memberlist's moment, which by its own defaults is when he no longer does.
   bool nacks_in_time = true;
   /// Whether a node may be a member. Asked about every alive claim; empty: everybody.
   std::function<bool(const Alive&)> admit = {};

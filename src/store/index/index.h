@@ -45,7 +45,8 @@ class Index {
     const Run run = run_of(hash);
     const Bucket& bucket = run.buckets[run.bucket_of(hash)];
     const unsigned places = bucket.places_of(hash);
-    if (places == 0) [[unlikely]] return 0;
+    if (places == 0) [[unlikely]]
+      return 0;
     schedule::point("likely: saw the hash");
     return bucket.handle(static_cast<std::size_t>(std::countr_zero(places)));
   }
