@@ -234,12 +234,23 @@ TEST(Gossip, APoolWithAKeyTakesOnlyWhoHasItAndChangesIt) {
 }
 
 TEST(Gossip, AnotherClusterIsRefused) {
+  Mutex mutex;
+  std::string log;
+  const LogSink sink = [&](LogLevel, std::string_view line) {
+    MutexLock lock(&mutex);
+    log.append(line).append("\n");
+  };
   Node a = start({.name = "a", .cluster = "one"});
-  Node b = start({.name = "b", .seeds = {a.gossip_address()}, .cluster = "two"});
+  Node b = start({.name = "b", .seeds = {a.gossip_address()}, .cluster = "two", .log = sink});
   EXPECT_EQ(code_of(b.wait_connected(milliseconds(1))), ErrorCode::timed_out);
   EXPECT_TRUE(b.wait_connected(kPatience)) << "alone after a while";
   EXPECT_EQ(health_of(a, "b"), "unknown");
   EXPECT_EQ(health_of(b, "a"), "unknown");
+  EXPECT_TRUE(eventually([&] {
+    MutexLock lock(&mutex);
+    return log.find("takes all keys for its own") != std::string::npos;
+  }));
+  b.stop();
 }
 
 TEST(Gossip, PeersAreNotToBeGivenByHand) {

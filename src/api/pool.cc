@@ -241,8 +241,10 @@ void Pool::note(const m::PeerEvent& event) {
     links_[event.name] = {member.address, member.weight, member.zone};
   }
   if (event.kind == PeerKind::unreachable) unreachable_.insert(event.name);
-  const bool found = event.kind == PeerKind::joined && event.node;
-  if (found && ready_at_) ready_at_ = std::chrono::steady_clock::now();
+  if (event.kind == PeerKind::joined && event.node && ready_at_) {
+    ready_at_ = std::chrono::steady_clock::now();
+    found_ = true;
+  }
   queue_locked({.kind = kind_of(event.kind), .member = std::move(member)});
   news_ = true;
   changed_.notify_all();
@@ -277,6 +279,7 @@ void Pool::run() {
     std::vector<MemberEvent> events;
     bool lost = false;
     bool ready = false;
+    bool alone = false;
     {
       MutexLock lock(&mutex_);
       while (!news_ && !stopping_) {
@@ -294,9 +297,15 @@ void Pool::run() {
       lost = std::exchange(lost_events_, false);
       ready = ready_at_ && *ready_at_ <= std::chrono::steady_clock::now();
       if (ready) ready_at_.reset();
+      alone = ready && !found_;
     }
     apply();
     if (ready) take_share();
+    if (alone && log_) {
+      log_(LogLevel::warning,
+           "no seed leads to another node yet: this one takes all keys for its own, and goes on "
+           "looking. Are the seeds, the cluster's name and the gossip keys right?");
+    }
     if (lost && log_) log_(LogLevel::warning, "on_member_event is too slow: events were lost");
     tell(events);
   }

@@ -141,6 +141,8 @@ class Pool {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   /// The node is to be ready now, or at that time. Empty: it is.
   std::optional<std::chrono::steady_clock::time_point> ready_at_ ABSL_GUARDED_BY(mutex_);
+  /// Another kith node, before that time.
+  bool found_ ABSL_GUARDED_BY(mutex_) = false;
   /// What the driver was told last.
   std::vector<edge::PeerAddress> told_links_ ABSL_GUARDED_BY(applying_);
   std::thread thread_;
