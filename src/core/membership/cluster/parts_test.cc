@@ -382,9 +382,9 @@ TEST(TopicsTest, ChangesThatComeTogetherMakeOne) {
 TEST(TopicsTest, FailuresWaitForThoseThatMayFollow) {
   Topics topics;
   topics.touch_failed(kStart);
-  EXPECT_FALSE(topics.due(kStart + 2s, true));
+  EXPECT_FALSE(topics.due(kStart + 4s, true));
   EXPECT_TRUE(topics.due(kStart + 2s, false));
-  EXPECT_TRUE(topics.due(kStart + 3s, true));
+  EXPECT_TRUE(topics.due(kStart + 5s, true));
 }
 
 TEST(TopicsTest, OwnChangeWaitsForNobody) {
