@@ -63,7 +63,7 @@ build() {
 run() {
   local stage=$1 preset=$2 at_once=$3 need=$4 start=$SECONDS log=$logs/${1//[^a-z]/-}.log
   shift 4
-  timeout 1200 "${launcher[@]}" ctest --preset "$preset" --no-tests=ignore -j "$at_once" \
+  timeout 1800 "${launcher[@]}" ctest --preset "$preset" --no-tests=ignore -j "$at_once" \
     --output-on-failure "$@" >"$log" 2>&1 </dev/null
   local code=$? total=0 failed=0 skipped=0 remark=
   local summary
