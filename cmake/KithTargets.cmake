@@ -36,6 +36,22 @@ function(kith_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
+# kith_corpus_test(NAME FUZZER f LEAST n DEPS ...)
+# Runs fuzz/f_fuzz.cc on the files of fuzz/corpus/f, of which there are at least n.
+function(kith_corpus_test name)
+  if(NOT KITH_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "FUZZER;LEAST" "DEPS" ${ARGN})
+  kith_test(${name} LABEL unit
+            SOURCES ${PROJECT_SOURCE_DIR}/fuzz/corpus_test.cc
+                    ${PROJECT_SOURCE_DIR}/fuzz/${ARG_FUZZER}_fuzz.cc
+            DEPS ${ARG_DEPS})
+  target_compile_definitions(${name} PRIVATE
+    KITH_FUZZ_CORPUS="${PROJECT_SOURCE_DIR}/fuzz/corpus/${ARG_FUZZER}"
+    KITH_FUZZ_CORPUS_LEAST=${ARG_LEAST})
+endfunction()
+
 # kith_program(NAME SOURCES ... DEPS ...): an executable that is not installed.
 function(kith_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
