@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/testing/eventually.h"
 
 namespace kith {
 
@@ -78,12 +79,7 @@ class Event {
 
 /// Waits until something holds that no event tells of.
 inline bool eventually(const std::function<bool()>& holds) {
-  const auto until = std::chrono::steady_clock::now() + kPatience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
+  return holds_within(kPatience, holds);
 }
 
 /// A get_async whose answer is waited for. Copies are the same get.

@@ -27,6 +27,7 @@
 #include "base/hash.h"
 #include "base/mutex.h"
 #include "base/rng.h"
+#include "base/testing/eventually.h"
 #include "edge/net/frame_reader.h"
 #include "wire/peer/codec.h"
 #include "wire/peer/message.h"
@@ -212,12 +213,7 @@ class TestNode {
 
 /// Waits until something holds that no event tells of.
 bool eventually(const std::function<bool()>& holds) {
-  const auto until = std::chrono::steady_clock::now() + kPatience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
+  return holds_within(kPatience, holds);
 }
 
 bool wait_connected(TestNode& from, TestNode& to) {

@@ -18,6 +18,7 @@
 #include "absl/base/thread_annotations.h"
 #include "base/hash.h"
 #include "base/mutex.h"
+#include "base/testing/eventually.h"
 #include "core/membership/cluster/cluster.h"
 #include "edge/driver/gossip.h"
 
@@ -32,12 +33,7 @@ using Gossip = GossipDriver<m::Cluster, m::ClusterActions>;
 constexpr auto kPatience = seconds(30);
 
 bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return true;
+  return holds_within(kPatience, condition);
 }
 
 class Node {

@@ -24,6 +24,7 @@
 #include "absl/base/thread_annotations.h"
 #include "base/mutex.h"
 #include "base/rng.h"
+#include "base/testing/eventually.h"
 #include "core/membership/membership.h"
 #include "edge/driver/gossip_messages.h"
 #include "edge/gossip/seal.h"
@@ -56,12 +57,7 @@ m::Profile quick_profile() {
 }
 
 bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return true;
+  return holds_within(kPatience, condition);
 }
 
 /// One member, and all that it told.
