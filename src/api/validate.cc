@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/membership/cluster/cluster.h"
+#include "edge/net/in_words.h"
 #include "wire/gossip/keyring.h"
 
 namespace kith::api {
@@ -27,12 +28,7 @@ constexpr std::size_t kMostPeers = 4096;
 /// Names travel in greetings, which have no room for longer ones: wire::peer::kMaxNameBytes.
 constexpr std::size_t kMostAddressBytes = 1024;
 
-/// In milliseconds, or exactly when that would hide something.
-std::string show(Duration duration) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration);
-  return ms == duration ? std::to_string(ms.count()) + " ms"
-                        : std::to_string(duration.count()) + " ns";
-}
+std::string show(Duration duration) { return edge::in_words(duration); }
 std::string show(Coherence coherence) {
   return coherence == Coherence::immutable ? "immutable" : "coherent";
 }

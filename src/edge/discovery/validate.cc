@@ -16,12 +16,6 @@ constexpr std::size_t kMaxNameBytes = 253;
 constexpr std::size_t kMaxLabelBytes = 63;
 constexpr std::size_t kMaxTextBytes = 1024;
 
-std::string show(Duration duration) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration);
-  return ms == duration ? std::to_string(ms.count()) + " ms"
-                        : std::to_string(duration.count()) + " ns";
-}
-
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= kMaxLabelBytes && std::ranges::all_of(label, [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
@@ -49,7 +43,7 @@ tl::unexpected<Error> bad(std::string_view field, std::string_view value,
 Result<void> validate_between(std::string_view field, Duration value, Duration least,
                               Duration most) {
   if (value >= least && value <= most) return {};
-  return bad(field, show(value), show(least) + " to " + show(most));
+  return bad(field, in_words(value), in_words(least) + " to " + in_words(most));
 }
 
 Result<void> validate_timeout(Duration value) {

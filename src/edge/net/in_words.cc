@@ -2,12 +2,19 @@
 #include "edge/net/in_words.h"
 
 #include <boost/asio/error.hpp>
+#include <chrono>
 
 namespace kith::edge {
 
 std::string in_words(const boost::system::error_code& error) {
   if (error == boost::asio::error::eof) return "closed by the peer";
   return error.message();
+}
+
+std::string in_words(Duration duration) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+  return ms == duration ? std::to_string(ms.count()) + " ms"
+                        : std::to_string(duration.count()) + " ns";
 }
 
 std::string printable(std::string_view bytes) {
