@@ -9,8 +9,8 @@
 
 #include "base/countdown.h"
 #include "core/membership/profile.h"
+#include "edge/driver/gossip_messages.h"
 #include "edge/driver/quiet_thread.h"
-#include "edge/gossip/endpoint.h"
 #include "wire/gossip/keyring.h"
 #include "wire/peer/message.h"
 
@@ -34,10 +34,6 @@ m::Profile profile_of(GossipOptions::Profile profile) {
       return m::local_profile();
   }
   return m::kith_profile();
-}
-
-std::string text_of(const m::Address& address) {
-  return edge::gossip::Endpoint{address.ip, address.port}.to_string();
 }
 
 Result<wire::gossip::PoolSettings> pool_settings(const GossipOptions& options) {
@@ -68,10 +64,10 @@ Member member_of(const std::string& name, const m::Address& address,
                  const std::optional<m::NodeData>& node) {
   Member member;
   member.name = name;
-  member.gossip_address = text_of(address);
+  member.gossip_address = edge::to_wire(address).to_string();
   member.phase = phase_of(node);
   if (!node) return member;
-  member.address = text_of({address.ip, node->data_port});
+  member.address = edge::to_wire(m::Address{address.ip, node->data_port}).to_string();
   member.weight = node->weight;
   member.zone = node->zone;
   member.boot = node->boot.value;
@@ -453,25 +449,18 @@ Result<void> Pool::drain() {
   return {};
 }
 
-Result<void> Pool::add_key(std::string_view key) {
-  const auto parsed = wire::gossip::Key::from_base64(key);
-  if (!parsed) return tl::unexpected(parsed.error());
-  return gossip_->add_key(*parsed);
+Result<void> Pool::add_key(std::string_view key) { return with_key(key, &Gossip::add_key); }
+Result<void> Pool::use_key(std::string_view key) { return with_key(key, &Gossip::use_key); }
+Result<void> Pool::remove_key(std::string_view key) { return with_key(key, &Gossip::remove_key); }
+
+Result<void> Pool::with_key(std::string_view text,
+                            Result<void> (Gossip::*change)(const wire::gossip::Key&)) {
+  const auto key = wire::gossip::Key::from_base64(text);
+  if (!key) return tl::unexpected(key.error());
+  return ((*gossip_).*change)(*key);
 }
 
-Result<void> Pool::use_key(std::string_view key) {
-  const auto parsed = wire::gossip::Key::from_base64(key);
-  if (!parsed) return tl::unexpected(parsed.error());
-  return gossip_->use_key(*parsed);
-}
-
-Result<void> Pool::remove_key(std::string_view key) {
-  const auto parsed = wire::gossip::Key::from_base64(key);
-  if (!parsed) return tl::unexpected(parsed.error());
-  return gossip_->remove_key(*parsed);
-}
-
-std::string Pool::gossip_address() const { return text_of(gossip_->address()); }
+std::string Pool::gossip_address() const { return edge::to_wire(gossip_->address()).to_string(); }
 
 std::vector<Pool::Linked> Pool::linked() const {
   MutexLock lock(&mutex_);

@@ -100,6 +100,8 @@ class Pool {
   };
 
   Pool(const NodeOptions& options, Setup setup, edge::Driver& driver);
+  Result<void> with_key(std::string_view text,
+                        Result<void> (Gossip::*change)(const wire::gossip::Key&));
   Result<void> start_gossip(const GossipOptions& gossip);
   Result<void> start_seeds(const GossipOptions& gossip);
 

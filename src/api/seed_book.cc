@@ -2,7 +2,6 @@
 #include "api/seed_book.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <chrono>
@@ -14,7 +13,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "base/mutex.h"
+#include "edge/driver/gossip_messages.h"
 #include "edge/driver/quiet_thread.h"
+#include "edge/gossip/socket_address.h"
 
 namespace kith::api {
 
@@ -22,17 +23,6 @@ namespace {
 
 /// How often names are resolved anew.
 constexpr auto kResolvePeriod = std::chrono::seconds(30);
-
-membership::Address address_of(const sockaddr& from, std::uint16_t port) {
-  if (from.sa_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &from, sizeof v4);
-    return {std::string(reinterpret_cast<const char*>(&v4.sin_addr), sizeof v4.sin_addr), port};
-  }
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, &from, sizeof v6);
-  return {std::string(reinterpret_cast<const char*>(&v6.sin6_addr), sizeof v6.sin6_addr), port};
-}
 
 /// Into `addresses`. Returns what went wrong; empty: nothing.
 std::string resolve(const Seed& seed, std::set<membership::Address>& addresses) {
@@ -42,9 +32,12 @@ std::string resolve(const Seed& seed, std::set<membership::Address>& addresses) 
   const int error = ::getaddrinfo(seed.host.c_str(), nullptr, &hints, &found);
   if (error != 0) return "cannot resolve seed " + seed.to_string() + ": " + gai_strerror(error);
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-    if (each->ai_family == AF_INET || each->ai_family == AF_INET6) {
-      addresses.insert(address_of(*each->ai_addr, seed.port));
-    }
+    if (each->ai_family != AF_INET && each->ai_family != AF_INET6) continue;
+    edge::gossip::SocketAddress address;
+    std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
+    edge::gossip::Endpoint endpoint = edge::gossip::from_socket(address);
+    endpoint.port = seed.port;
+    addresses.insert(edge::from_wire(endpoint));
   }
   ::freeaddrinfo(found);
   return {};
