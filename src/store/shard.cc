@@ -47,13 +47,22 @@ void compact_value(Value& value) {
   value = value.empty() ? Value() : Value::copy_of(value.view());
 }
 
+/// What stays unused around a large allocation. Others come and go beside it, and the pages of the
+/// system that it shares with a hole stay: about half a page at each end, of every second one when
+/// sizes differ (Knuth's fifty-percent rule), and nothing when all are equal. Never more than a
+/// 32nd, so that the error is small either way.
+std::uint64_t bytes_around(std::uint64_t bytes) {
+  return std::min<std::uint64_t>(bytes / 32, Arena::kSystemPageBytes / 2);
+}
+
 std::uint64_t charge_of(const Extension& extension) {
-  std::uint64_t charge = sizeof(Extension) + kAllocationBytes;
+  std::uint64_t charge = sizeof(Extension);
   if (extension.key.capacity() > std::string().capacity()) {
     charge += extension.key.capacity() + kAllocationBytes;
   }
   if (extension.value.retained_bytes() > 0) {
-    charge += extension.value.retained_bytes() + kAllocationBytes;
+    const std::uint64_t bytes = extension.value.retained_bytes();
+    charge += bytes + kAllocationBytes + bytes_around(bytes);
   } else {
     charge += extension.value.size();
   }
@@ -71,9 +80,9 @@ std::uint64_t charge_of(const Extension& extension) {
 struct Shard::Shape {
   std::size_t slot_bytes = 0;
   bool outside = false;
-  std::unique_ptr<Extension> extension;
+  std::optional<Extension> extension;
 
-  std::uint64_t outside_bytes() const { return extension == nullptr ? 0 : extension->charge; }
+  std::uint64_t outside_bytes() const { return extension ? extension->charge : 0; }
 };
 
 Shard::Shard(const ShardOptions& options)
@@ -94,11 +103,13 @@ Shard::~Shard() {
   // Nobody reads any more. Slots that values use stay behind with the arena.
   arena_->for_each_taken([this](Handle handle) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     Item& item = items_[handle];
-    if (item.queue != 0) delete item.extension();
+    if (item.queue == 0 || item.extension() == nullptr) return;
+    extensions_.take(*item.extension());
   });
   for (const std::vector<Retired>* batch : {&waiting_, &retired_}) {
     for (const Retired& retired : *batch) {
-      if (!retired.moved) delete items_[retired.handle].extension();
+      Extension* const extension = items_[retired.handle].extension();
+      if (!retired.moved && extension != nullptr) extensions_.take(*extension);
     }
   }
 }
@@ -233,7 +244,7 @@ Shard::Shape Shard::shape_of(KeyView key, const Entry& entry) const {
   const bool wide = entry.version.sequence > UINT32_MAX;
   if (!shape.outside && !wide && entry.tags == nullptr) return shape;
   shape.slot_bytes += sizeof(Extension*);
-  shape.extension = std::make_unique<Extension>();
+  shape.extension.emplace();
   shape.extension->version = entry.version;
   shape.extension->tags = entry.tags;
   if (shape.outside) {
@@ -272,10 +283,10 @@ void Shard::make_way(std::uint64_t bytes, Holding holding) {
 Handle Shard::make_item(KeyView key, Entry&& entry, bool compressed, Shape& shape,
                         Garbage& garbage) {
   std::uint32_t epoch = Item::kOwnEpoch;
-  if (shape.extension == nullptr) {
+  if (!shape.extension) {
     epoch = number_of_epoch(entry.version.epoch);
     if (epoch == Item::kOwnEpoch) {
-      shape.extension = std::make_unique<Extension>();
+      shape.extension.emplace();
       shape.extension->version = entry.version;
       shape.extension->charge = charge_of(*shape.extension);
       shape.slot_bytes += sizeof(Extension*);
@@ -288,8 +299,13 @@ Handle Shard::make_item(KeyView key, Entry&& entry, bool compressed, Shape& shap
          content() > 0 && evict_one()) {
   }
   if (!make_room(shape.outside_bytes(), garbage)) return 0;
+  Extension* const extension =
+      shape.extension ? &extensions_.add(*std::move(shape.extension)) : nullptr;
   const Handle handle = take_slot(shape.slot_bytes, garbage);
-  if (handle == 0) return 0;
+  if (handle == 0) {
+    if (extension != nullptr) garbage.push_back(extensions_.take(*extension));
+    return 0;
+  }
   Item& item = items_[handle];
   item.newer = 0;
   item.queue = 0;
@@ -300,7 +316,7 @@ Handle Shard::make_item(KeyView key, Entry&& entry, bool compressed, Shape& shap
   item.flags = static_cast<std::uint8_t>(
       (entry.negative ? Item::kNegative : 0) |
       static_cast<unsigned>(entry.holding) << Item::kHoldingShift | (mortal ? Item::kMortal : 0) |
-      (compressed ? Item::kCompressed : 0) | (shape.extension != nullptr ? Item::kExtended : 0) |
+      (compressed ? Item::kCompressed : 0) | (extension != nullptr ? Item::kExtended : 0) |
       (shape.outside ? Item::kOutside : 0));
   item.epoch = epoch & Item::kOwnEpoch;
   if (epoch != Item::kOwnEpoch) ++epoch_users_[epoch];
@@ -324,9 +340,8 @@ Handle Shard::make_item(KeyView key, Entry&& entry, bool compressed, Shape& shap
         static_cast<std::uint32_t>(std::clamp<std::int64_t>(cost.count(), 0, UINT32_MAX))};
     write(&life, Item::kLifeBytes);
   }
-  if (shape.extension != nullptr) {
-    outside_bytes_ += shape.extension->charge;
-    const Extension* const extension = shape.extension.release();
+  if (extension != nullptr) {
+    outside_bytes_ += extension->charge;
     write(&extension, sizeof(extension));
   }
   return handle;
@@ -475,8 +490,9 @@ void Shard::expire(TimePoint now, std::size_t most) {
 // Memory
 
 std::uint64_t Shard::used() const {
+  const std::uint64_t unused_places = extensions_.bytes() - extensions_.size() * sizeof(Extension);
   return sizeof(Shard) + arena_->resident_bytes() + index_.bytes() + outside_bytes_ +
-         primaries_.bytes() + mirrors_.bytes() + wheel_.bytes() +
+         unused_places + primaries_.bytes() + mirrors_.bytes() + wheel_.bytes() +
          (retired_.capacity() + waiting_.capacity()) * sizeof(Retired);
 }
 
@@ -658,7 +674,7 @@ void Shard::give_up(const Retired& retired, Garbage& garbage) {
   if (item.epoch != Item::kOwnEpoch) --epoch_users_[item.epoch];
   if (Extension* extension = item.extension(); extension != nullptr && !retired.moved) {
     outside_bytes_ -= extension->charge;
-    garbage.emplace_back(extension);
+    garbage.push_back(extensions_.take(*extension));
   }
   arena_->give_up(retired.handle);
 }

@@ -22,6 +22,7 @@
 #include "store/index/index.h"
 #include "store/items.h"
 #include "store/memory/arena.h"
+#include "store/memory/pool.h"
 #include "store/stats.h"
 
 namespace kith::store {
@@ -112,7 +113,7 @@ class Shard {
 
  private:
   /// What is destroyed when the lock is gone: declare it before the lock.
-  using Garbage = std::vector<std::unique_ptr<Extension>>;
+  using Garbage = std::vector<Extension>;
   struct Shape;
   struct Retired {
     Handle handle;
@@ -185,7 +186,9 @@ class Shard {
   /// Which of them has what was put last.
   const Eviction* newest_in_ ABSL_GUARDED_BY(mutex_) = nullptr;
   Wheel wheel_ ABSL_GUARDED_BY(mutex_);
-  /// Memory of extensions, of items that can be found and of retired ones.
+  /// Of items that can be found and of retired ones.
+  Pool<Extension> extensions_ ABSL_GUARDED_BY(mutex_);
+  /// Memory of extensions.
   std::uint64_t outside_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 
   /// Those of the last batch, and the epoch that their readers must have left; and the next batch.
