@@ -71,7 +71,8 @@ struct NodeOptions {
   /// Hears what happens to other members, with gossip. See MemberListener.
   MemberListener on_member_event = {};
   /// Memory for everything that grows with use, in bytes: the caches with their indexes, requests
-  /// and loads under way, and the connections' buffers. At least 1 MiB.
+  /// and loads under way, and the connections' buffers; and for the node itself, up to an eighth of
+  /// it (NodeMemory::fixed_bytes). At least 1 MiB.
   std::uint64_t memory_bytes = 256_MiB;
   /// Threads that run the protocol; each owns a share of the keys. 1 to 16. One serves more than a
   /// million small requests a second.

@@ -47,6 +47,9 @@ struct NodeMemory {
   std::uint64_t cache_bytes = 0;       ///< All caches, with their indexes.
   std::uint64_t request_bytes = 0;     ///< Requests and loads under way, about.
   std::uint64_t connection_bytes = 0;  ///< Buffers of the connections to peers.
+  /// The node itself: who owns which key, its threads, and what the allocator keeps for each of
+  /// them. About.
+  std::uint64_t fixed_bytes = 0;
 };
 
 }  // namespace kith

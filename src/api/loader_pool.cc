@@ -248,6 +248,11 @@ void LoaderPool::end_of_turn() {
   state_->collecting.clear();
 }
 
+int LoaderPool::threads() const {
+  MutexLock lock(&state_->mutex);
+  return state_->threads;
+}
+
 void LoaderPool::stop(Duration grace) {
   std::vector<std::stop_source> stops;
   {

@@ -49,6 +49,9 @@ class LoaderPool final : public edge::LoadRunner {
   void cancel(const fetch::CancelLoad& load) override;
   void end_of_turn() override;
 
+  /// That run now.
+  int threads() const;
+
   /// Tells all loads to stop, delivers nothing any more, and waits up to `grace` for the threads.
   /// Those still in a loader then are left to themselves; the loader's captures must live on.
   void stop(Duration grace);

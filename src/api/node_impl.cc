@@ -35,6 +35,10 @@ constexpr auto kLookPeriod = std::chrono::seconds(1);
 /// And at once when requests took this part of it: 1/64.
 constexpr std::uint64_t kMemorySteps = 64;
 
+/// Of a node so small that it would hardly have anything else, no larger part is taken for
+/// NodeMemory::fixed_bytes: 1/8.
+constexpr std::uint64_t kMostFixedShare = 8;
+
 LogLevel to_level(edge::Severity severity) { return static_cast<LogLevel>(severity); }
 
 fetch::Options fetch_options(const CacheOptions& options, const Loader& loader,
@@ -282,9 +286,18 @@ NodeMemory NodeImpl::memory() const {
   memory.budget_bytes = options_.memory_bytes;
   memory.request_bytes = driver.request_bytes;
   memory.connection_bytes = driver.buffer_bytes;
+  memory.fixed_bytes = fixed_bytes(driver.table_bytes);
   MutexLock lock(&mutex_);
   for (const auto& [name, open] : caches_) memory.cache_bytes += open.cache->stats().memory_bytes;
   return memory;
+}
+
+std::uint64_t NodeImpl::fixed_bytes(std::uint64_t table_bytes) const {
+  // The stack's first pages, and what the C library keeps of a thread's arena before it gives any
+  // back: as much as this if nobody changed that.
+  constexpr std::uint64_t kBytesPerThread = 128u << 10;
+  const int threads = options_.loops + engine_->pool.threads() + 1;  // and the housekeeper
+  return table_bytes + static_cast<std::uint64_t>(threads) * kBytesPerThread;
 }
 
 void NodeImpl::divide() {
@@ -308,10 +321,11 @@ void NodeImpl::look_at_caches_locked() {
 
 void NodeImpl::divide_locked() {
   const edge::Driver::Memory driver = engine_->driver->memory();
-  const std::uint64_t beside = driver.request_bytes + driver.buffer_bytes;
+  const std::uint64_t budget = options_.memory_bytes;
+  const std::uint64_t beside = driver.request_bytes + driver.buffer_bytes +
+                               std::min(fixed_bytes(driver.table_bytes), budget / kMostFixedShare);
   std::vector<MemoryShare> shares;
   for (const auto& [name, open] : caches_) shares.push_back(open.share);
-  const std::uint64_t budget = options_.memory_bytes;
   divide_memory(budget - std::min(budget, beside), shares);
   std::size_t i = 0;
   for (auto& [name, open] : caches_) {

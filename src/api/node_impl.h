@@ -67,7 +67,9 @@ class NodeImpl {
   Result<Pool*> with_gossip() const;
   /// What blocks until all loops have acted would wait for itself on one of them.
   Result<void> not_on_loop_thread() const;
-  /// Of the node's memory, among its caches. What requests and connections have is not theirs.
+  /// NodeMemory::fixed_bytes. `table_bytes`: the driver's.
+  std::uint64_t fixed_bytes(std::uint64_t table_bytes) const;
+  /// Of the node's memory, among its caches. What it has for other things is not theirs.
   void divide();
   void divide_locked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// What is done about the files of certificates every TlsOptions::reload_interval.

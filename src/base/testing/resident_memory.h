@@ -30,13 +30,15 @@ constexpr bool sanitized() {
 #endif
 }
 
-/// Memory that the process has, without what the C library keeps for later.
+/// Memory that the process has, without what is there in files too, such as programs, and without
+/// what the C library gives back when asked.
 inline std::int64_t resident_bytes() {
   ::malloc_trim(0);
   std::int64_t all = 0;
   std::int64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> all >> resident;
-  return resident * ::sysconf(_SC_PAGESIZE);
+  std::int64_t of_files = 0;
+  std::ifstream("/proc/self/statm") >> all >> resident >> of_files;
+  return (resident - of_files) * ::sysconf(_SC_PAGESIZE);
 }
 
 /// For printing.

@@ -317,6 +317,14 @@ std::shared_ptr<const View> View::build(std::vector<Member> members) {
   return view;
 }
 
+std::size_t View::memory_bytes() const {
+  std::size_t bytes = sizeof(View) + table_.capacity() * sizeof(Ranks) +
+                      members_.capacity() * sizeof(Member) + nodes_.capacity() * sizeof(NodeId) +
+                      by_id_.capacity() * sizeof(by_id_[0]);
+  for (const Member& member : members_) bytes += member.name.size() + member.zone.size();
+  return bytes;
+}
+
 std::string View::validate(std::span<const Member> members) {
   if (members.empty()) return "a view needs at least one member";
   if (members.size() > kMaxMembers) {

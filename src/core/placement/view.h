@@ -47,6 +47,8 @@ class View {
   /// Sorted by name.
   std::span<const Member> members() const { return members_; }
   std::span<const NodeId> nodes() const { return nodes_; }
+  /// Of memory.
+  std::size_t memory_bytes() const;
   /// Null when the node is not in this view.
   const Member* find(NodeId node) const;
 

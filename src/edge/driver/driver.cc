@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -278,6 +279,12 @@ Driver::Memory LoopDriver::memory() const {
   for (const auto& worker : workers_) {
     memory.request_bytes += worker->request_bytes();
     memory.buffer_bytes += worker->buffer_bytes();
+  }
+  MutexLock lock(&caches_mutex_);
+  std::set<const placement::View*> views;  // Caches of the same members share theirs.
+  for (const auto& [cache, open] : caches_) {
+    memory.table_bytes += sizeof(Tenure);
+    if (views.insert(open.view.get()).second) memory.table_bytes += open.view->memory_bytes();
   }
   return memory;
 }

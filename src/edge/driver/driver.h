@@ -144,10 +144,12 @@ class Driver {
   /// How this node sees another: the worst of its loops' opinions.
   virtual membership::Reachability reachability(NodeId node) const = 0;
 
-  /// What requests under way and connections take of memory, in bytes.
+  /// What requests under way, connections and the tables of who owns which slot take of memory, in
+  /// bytes.
   struct Memory {
     std::size_t request_bytes = 0;
     std::size_t buffer_bytes = 0;
+    std::size_t table_bytes = 0;
   };
   virtual Memory memory() const = 0;
 
