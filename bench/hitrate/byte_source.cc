@@ -89,8 +89,12 @@ Result<std::unique_ptr<ByteSource>> ByteSource::open(const std::string& file) {
   File handle(std::fopen(file.c_str(), "rb"), &std::fclose);
   if (handle == nullptr) return fail(ErrorCode::not_found, file + ": " + std::strerror(errno));
   std::unique_ptr<ByteSource> source = std::make_unique<PlainFile>(file, std::move(handle));
-  if (file.ends_with(".zst")) source = std::make_unique<ZstdFile>(std::move(source));
+  if (file.ends_with(".zst")) source = decompressed(std::move(source));
   return source;
+}
+
+std::unique_ptr<ByteSource> ByteSource::decompressed(std::unique_ptr<ByteSource> compressed) {
+  return std::make_unique<ZstdFile>(std::move(compressed));
 }
 
 }  // namespace kith::bench::hitrate

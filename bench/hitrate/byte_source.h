@@ -16,6 +16,9 @@ class ByteSource {
 
   static Result<std::unique_ptr<ByteSource>> open(const std::string& file);
 
+  /// What zstd made the bytes of `compressed` from.
+  static std::unique_ptr<ByteSource> decompressed(std::unique_ptr<ByteSource> compressed);
+
   /// The next bytes, valid until the next call; empty at the end.
   virtual Result<std::string_view> next() = 0;
   const std::string& file() const { return file_; }

@@ -2,6 +2,7 @@
 #include "bench/hitrate/trace.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,7 +24,7 @@ std::string_view without_suffix(std::string_view name, std::string_view suffix) 
 }  // namespace
 
 bool Trace::add(std::uint64_t key) {
-  if (keys_.size() == kMaxRequests) return false;
+  if (keys_.size() == max_requests_) return false;
   keys_.push_back(key);
   return true;
 }
@@ -60,12 +61,18 @@ Result<Trace> load_trace(const std::string& file, std::string_view format) {
   std::string_view name = base;
   for (const std::string_view suffix : found->suffixes) name = without_suffix(name, suffix);
   Trace trace{std::string(name)};
-  if (auto read = found->read(**source, trace); !read) {
-    return tl::unexpected<Error>(std::move(read).error());
+  try {
+    if (auto read = found->read(**source, trace); !read) {
+      return tl::unexpected<Error>(std::move(read).error());
+    }
+    if (trace.requests() == 0) return fail(ErrorCode::invalid_argument, file + ": no requests");
+    trace.finish();
+    return trace;
+  } catch (const std::bad_alloc&) {
+    // A line of a few bytes may be millions of requests.
+    return fail(ErrorCode::resource_exhausted, file + ": no memory for more than " +
+                                                   std::to_string(trace.requests()) + " requests");
   }
-  if (trace.requests() == 0) return fail(ErrorCode::invalid_argument, file + ": no requests");
-  trace.finish();
-  return trace;
 }
 
 }  // namespace kith::bench::hitrate

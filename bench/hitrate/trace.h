@@ -18,7 +18,8 @@ class Trace {
   /// The bound that positions of 32 bits set.
   static constexpr std::size_t kMaxRequests = UINT32_MAX - 1;
 
-  explicit Trace(std::string name) : name_(std::move(name)) {}
+  explicit Trace(std::string name, std::size_t max_requests = kMaxRequests)
+      : name_(std::move(name)), max_requests_(max_requests) {}
 
   /// False: the trace is full. Requires that no request has a size.
   [[nodiscard]] bool add(std::uint64_t key);
@@ -43,6 +44,7 @@ class Trace {
 
  private:
   std::string name_;
+  std::size_t max_requests_;
   std::vector<std::uint64_t> keys_;
   std::vector<std::uint32_t> sizes_;
   std::uint64_t unique_objects_ = 0;
@@ -51,7 +53,8 @@ class Trace {
 
 /// Reads a file. `format` is a name of formats.h; empty: it is guessed from the file's name. Files
 /// that end in `.zst` are decompressed. The trace is named after the file, without its endings.
-/// Errors name the file and the place in it.
+/// Errors name the file and the place in it; resource_exhausted: it has more requests than memory
+/// can hold.
 Result<Trace> load_trace(const std::string& file, std::string_view format);
 
 }  // namespace kith::bench::hitrate
