@@ -217,7 +217,7 @@ TEST(NodeMemoryUse, OfASmallNodeMostIsStillForItsCaches) {
 }
 
 TEST(NodeMemoryUse, AnElasticCacheGrowsIntoWhatNobodyWasPromised) {
-  Node node = Node::start({.listen = "", .memory_bytes = 32_MiB}).value();
+  Node node = Node::start({.listen = "", .memory_bytes = 32_MiB, .loader_threads = 4}).value();
   const auto kibibyte = [](const LoadRequest&) -> LoadResult {
     return Value::copy_of(std::string(1024, 'v'));
   };
