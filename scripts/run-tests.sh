@@ -19,10 +19,10 @@ logs=build/test-logs
 mkdir -p "$logs"
 rm -f "$logs"/*
 
-# All of it, however slow the machine: who waits for it shall be told, not cut off. A quarter of that is
-# normal.
+# Seconds for all of it: whoever waits for a slow machine sees the table, rather than a run cut off.
 budget=4800
-# For a command that may take so many seconds: what is left of them.
+
+# bounded SECONDS COMMAND...: takes no longer than that, nor than what is left of the budget.
 bounded() {
   local most=$1 left=$((budget - SECONDS))
   shift
