@@ -6,7 +6,7 @@
 namespace kith::bench::hitrate {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (static_cast<unsigned char>(c) < 0x20) {
@@ -44,14 +44,15 @@ template <class ValueOf>
 std::string by_policy(const Report& report, ValueOf value) {
   std::string out;
   for (std::size_t i = 0; i < report.policies.size(); ++i) {
-    out += (i == 0 ? "" : ", ") + quoted(report.policies[i]) + ": " + value(i);
+    out += (i == 0 ? "" : ", ") + json_text(report.policies[i]) + ": " + value(i);
   }
   return "{" + out + "}";
 }
 
 std::string object_of(const Report& report, const Row& row) {
-  return "{\"trace\": " + quoted(row.trace) + ", \"measure\": " + quoted(name_of(row.measure)) +
-         ", \"size\": " + quoted(row.size.label()) + ", \"share\": " + number(row.share) +
+  return "{\"trace\": " + json_text(row.trace) +
+         ", \"measure\": " + json_text(name_of(row.measure)) +
+         ", \"size\": " + json_text(row.size.label()) + ", \"share\": " + number(row.share) +
          ", \"capacity\": " + std::to_string(row.capacity) +
          ", \"requests\": " + std::to_string(row.requests) +
          ", \"unique_objects\": " + std::to_string(row.unique_objects) + ", \"hit_ratio\": " +
@@ -62,7 +63,7 @@ std::string object_of(const Report& report, const Row& row) {
 }  // namespace
 
 std::string to_json(const Report& report, std::string_view machine) {
-  std::string out = "{\n  \"machine\": " + quoted(machine) + ",\n  \"rows\": [";
+  std::string out = "{\n  \"machine\": " + json_text(machine) + ",\n  \"rows\": [";
   for (std::size_t i = 0; i < report.rows.size(); ++i) {
     out += (i == 0 ? "\n    " : ",\n    ") + object_of(report, report.rows[i]);
   }

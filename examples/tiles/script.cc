@@ -45,9 +45,9 @@ class Dice {
   std::uint64_t state_;
 };
 
-class Viewer {
+class Wanderer {
  public:
-  Viewer(const ScriptOptions& options, std::uint64_t seed) : options_(options), dice_(seed) {
+  Wanderer(const ScriptOptions& options, std::uint64_t seed) : options_(options), dice_(seed) {
     travel();
   }
 
@@ -116,8 +116,8 @@ std::vector<Visit> write_script(const ScriptOptions& options) {
   std::vector<Visit> script(options.viewers);
   Dice seeds(options.seed);
   for (Visit& visit : script) {
-    Viewer viewer(options, seeds.roll(~std::uint64_t{0}));
-    for (std::size_t i = 0; i < options.views_each; ++i) visit.push_back(viewer.next());
+    Wanderer wanderer(options, seeds.roll(~std::uint64_t{0}));
+    for (std::size_t i = 0; i < options.views_each; ++i) visit.push_back(wanderer.next());
   }
   return script;
 }

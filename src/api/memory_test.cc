@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/testing/resident_memory.h"
+#include "base/testing/sanitized.h"
 
 namespace kith {
 namespace {
@@ -140,7 +141,7 @@ class Measured {
 };
 
 TEST(NodeMemoryUse, StaysWithinTheBudgetUnderTenThousandParallelFills) {
-  if (testing::sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
+  if (kSanitized) GTEST_SKIP() << "sanitizers take memory of their own";
   Measured measured;
   const Cache fixed = measured.open("fixed", {.memory_bytes = 48_MiB});
   const Cache elastic = measured.open("elastic", {.memory_bytes = 32_MiB, .elastic = true});

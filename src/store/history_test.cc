@@ -21,6 +21,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "base/testing/sanitized.h"
 #include "store/store.h"
 #include "store/testing/content.h"
 #include "store/testing/history.h"
@@ -29,18 +30,6 @@ namespace kith::store {
 namespace {
 
 constexpr std::uint64_t kMiB = 1u << 20;
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
 
 /// How often something is tried: less where all is slow.
 constexpr int times(int count) { return kSanitized ? count / 8 : count; }

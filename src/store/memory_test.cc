@@ -13,6 +13,7 @@
 
 #include "base/rng.h"
 #include "base/testing/resident_memory.h"
+#include "base/testing/sanitized.h"
 #include "store/store.h"
 
 namespace kith::store {
@@ -20,7 +21,6 @@ namespace {
 
 using testing::mib;
 using testing::resident_bytes;
-using testing::sanitized;
 
 constexpr std::uint64_t kMiB = 1u << 20;
 
@@ -118,7 +118,7 @@ std::size_t any_size(Rng& rng) {
 }
 
 TEST(StoreMemory, IsWhatTheStoreReportsWhateverComes) {
-  if (sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
+  if (kSanitized) GTEST_SKIP() << "sanitizers take memory of their own";
   Measured measured(64 * kMiB);
   constexpr std::uint64_t kKeys = 40'000;
   const auto any = [](Rng& rng) { return std::pair(rng.below(kKeys), any_size(rng)); };
@@ -176,7 +176,7 @@ TEST(StoreMemory, IsWhatTheStoreReportsWhateverComes) {
 }
 
 TEST(StoreMemory, OfASmallEntryIsLittleMoreThanItsKeyAndValue) {
-  if (sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
+  if (kSanitized) GTEST_SKIP() << "sanitizers take memory of their own";
   constexpr std::uint64_t kEntries = 300'000;
   constexpr double kContent = 16 + 100;
   constexpr double kMost = 34;

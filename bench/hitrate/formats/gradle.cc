@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kHalfDigits = 16;
 
-std::optional<std::uint64_t> key_of(std::string_view id) {
+std::optional<std::uint64_t> key_of_id(std::string_view id) {
   if (id.empty() || id.size() > 2 * kHalfDigits) return std::nullopt;
   const std::size_t low_digits = std::min(id.size(), kHalfDigits);
   const auto low = number_of<std::uint64_t>(id.substr(id.size() - low_digits), 16);
@@ -31,7 +31,7 @@ Result<void> read_gradle(ByteSource& source, Trace& trace) {
     std::string_view line = **next;
     const std::string_view word = take_word(line);
     if (word.empty()) continue;
-    const auto key = key_of(word);
+    const auto key = key_of_id(word);
     if (!key) return lines.here(quoted(word) + " is not a hexadecimal id of up to 128 bits");
     if (!trace.add(*key)) return lines.full();
   }

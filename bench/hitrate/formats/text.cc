@@ -7,7 +7,7 @@ namespace kith::bench::hitrate {
 namespace {
 
 /// Numbers stay what they are; other words are hashed.
-std::uint64_t key_of(std::string_view word) {
+std::uint64_t key_of_word(std::string_view word) {
   if (const auto number = number_of<std::uint64_t>(word)) return *number;
   return placement_hash(word);
 }
@@ -35,12 +35,12 @@ Result<void> read_text(ByteSource& source, Trace& trace) {
                                      : "a size, unlike the lines before");
     }
     if (size.empty()) {
-      if (!trace.add(key_of(key))) return lines.full();
+      if (!trace.add(key_of_word(key))) return lines.full();
       continue;
     }
     const auto bytes = number_of<std::uint32_t>(size);
     if (!bytes) return lines.here(quoted(size) + " is not a size of 32 bits");
-    if (!trace.add(key_of(key), *bytes)) return lines.full();
+    if (!trace.add(key_of_word(key), *bytes)) return lines.full();
   }
 }
 

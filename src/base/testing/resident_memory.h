@@ -9,26 +9,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define KITH_TEST_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define KITH_TEST_SANITIZED 1
-#endif
-
 // For tests that compare what kith reports with what the process has.
 namespace kith::testing {
-
-/// Whether a sanitizer takes memory of its own.
-constexpr bool sanitized() {
-#ifdef KITH_TEST_SANITIZED
-  return true;
-#else
-  return false;
-#endif
-}
 
 /// Memory that the process has, without what is there in files too, such as programs, and without
 /// what the C library gives back when asked.

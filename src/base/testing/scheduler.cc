@@ -8,19 +8,9 @@
 
 #include "base/check.h"
 #include "base/epoch.h"
+#include "base/testing/sanitized.h"
 
 namespace kith::schedule {
-namespace {
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
-
-}  // namespace
 
 std::uint64_t Scheduler::seeds(std::uint64_t most) { return kSanitized ? most / 8 : most; }
 

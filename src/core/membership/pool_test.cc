@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/testing/sanitized.h"
 #include "core/membership/scaling.h"
 #include "core/membership/test_pool.h"
 
@@ -31,10 +32,11 @@ void grow(TestPool& pool, std::size_t count) {
 }
 
 class PoolTest : public testing::TestWithParam<std::size_t> {};
-INSTANTIATE_TEST_SUITE_P(Sizes, PoolTest, testing::Values(3, 5, 10, 50));
+// The time goes with the square of the size.
+INSTANTIATE_TEST_SUITE_P(Sizes, PoolTest, testing::Values(3, 5, 10, kSanitized ? 20 : 50));
 
 TEST_P(PoolTest, ConvergesAfterJoiningOneSeed) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     SCOPED_TRACE(seed);
     TestPool pool(seed);
     pool.add_joined(GetParam());
@@ -62,7 +64,7 @@ TEST_P(PoolTest, CrashIsDetectedByAllWithinTheBounds) {
   const std::size_t n = GetParam();
   const SuspicionBounds bounds = suspicion_bounds(lan_profile(), n);
   std::vector<double> times;
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(10); ++seed) {
     SCOPED_TRACE(seed);
     TestPool pool(seed);
     grow(pool, n);
@@ -96,7 +98,7 @@ TEST_P(PoolTest, DeadMemberIsForgottenInTheEnd) {
 }
 
 TEST_P(PoolTest, PausedNodeRefutesAndStays) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     SCOPED_TRACE(seed);
     TestPool pool(seed);
     grow(pool, GetParam());
@@ -113,7 +115,7 @@ TEST_P(PoolTest, PausedNodeRefutesAndStays) {
 }
 
 TEST_P(PoolTest, PausedNodeBlamesNobody) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     TestPool pool(seed);
     grow(pool, GetParam());
     for (int i = 0; i < 20; ++i) {
@@ -129,7 +131,7 @@ TEST_P(PoolTest, PausedNodeBlamesNobody) {
 }
 
 TEST_P(PoolTest, LeaveIsSeenAsLeftAndNotAsFailed) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     SCOPED_TRACE(seed);
     const std::size_t n = GetParam();
     TestPool pool(seed);
@@ -145,7 +147,7 @@ TEST_P(PoolTest, LeaveIsSeenAsLeftAndNotAsFailed) {
 }
 
 TEST_P(PoolTest, RestartElsewhereIsBackAtOnce) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     SCOPED_TRACE(seed);
     TestPool pool(seed);
     grow(pool, GetParam());
@@ -221,7 +223,7 @@ TEST_P(PoolTest, LinkWithoutPacketsIsBridgedByOthers) {
 }
 
 TEST(PoolLossTest, TenPercentOfPacketsKillNobody) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     SCOPED_TRACE(seed);
     TestPool pool(seed);
     grow(pool, 20);
@@ -236,7 +238,7 @@ TEST(PoolLossTest, TenPercentOfPacketsKillNobody) {
 }
 
 TEST(PoolLossTest, JoinsAndCrashesAreSeenDespiteLoss) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     SCOPED_TRACE(seed);
     TestPool pool(seed);
     pool.set_loss(0.2);

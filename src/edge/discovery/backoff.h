@@ -11,6 +11,9 @@
 
 namespace kith::edge::discovery {
 
+/// A watch that ends sooner is not taken up again at once.
+inline constexpr Duration kShortestWatch = std::chrono::seconds(1);
+
 /// How long to wait after a failure: twice as long each time, from a quarter of a second to
 /// `longest`, and by up to half more or less, so that nodes that lost their source together do not
 /// come back together.

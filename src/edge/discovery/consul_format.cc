@@ -34,7 +34,7 @@ Result<Seed> parse_instance(const json& instance) {
 Result<Found> parse_consul_instances(std::string_view bytes) {
   auto parsed = parse_json(bytes);
   if (!parsed) return tl::unexpected<Error>(std::move(parsed).error());
-  if (!parsed->is_array()) return fail(ErrorCode::unavailable, "malformed: no list of instances");
+  if (!parsed->is_array()) return malformed("no list of instances");
   Found found;
   for (const json& instance : *parsed) {
     auto seed = parse_instance(instance);

@@ -16,7 +16,7 @@ namespace kith::edge::discovery {
 
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 255;
+constexpr std::size_t kMaxDomainBytes = 255;
 /// Of pointers in one name. Each goes backwards, so more have no use.
 constexpr int kMaxPointers = 64;
 constexpr std::uint16_t kInternet = 1;
@@ -76,7 +76,7 @@ std::optional<std::string> Reader::name() {
       if (!jumped) at_ = at;
       return name;
     }
-    if (length > reply_.size() - at || name.size() + length + 1 > kMaxNameBytes) return {};
+    if (length > reply_.size() - at || name.size() + length + 1 > kMaxDomainBytes) return {};
     if (!name.empty()) name += '.';
     for (const std::uint8_t byte : reply_.subspan(at, length)) {
       name += absl::ascii_tolower(byte);

@@ -13,10 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-tl::unexpected<Error> malformed(std::string_view what) {
-  return fail(ErrorCode::unavailable, "malformed: " + std::string(what));
-}
-
 /// What ends every key that begins with `prefix`: the prefix, its last byte one higher.
 std::string end_of(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();

@@ -10,28 +10,29 @@
 namespace kith::edge::discovery {
 namespace {
 
-using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(EtcdRequests, NameKeysInBase64AndNumbersAsText) {
-  EXPECT_EQ(json::parse(etcd_range_request("foo", 10)),
-            json::parse(R"({"key":"Zm9v","range_end":"Zm9w","limit":"10"})"));
-  EXPECT_EQ(json::parse(etcd_watch_request("foo", 8)),
-            json::parse(R"({"create_request":{"key":"Zm9v","range_end":"Zm9w",)"
-                        R"("start_revision":"8","progress_notify":true}})"));
-  EXPECT_EQ(json::parse(etcd_put_request("foo", "bar", 7)),
-            json::parse(R"({"key":"Zm9v","value":"YmFy","lease":"7"})"));
-  EXPECT_EQ(json::parse(etcd_grant_request(15)), json::parse(R"({"TTL":"15"})"));
-  EXPECT_EQ(json::parse(etcd_lease_request(7587862094137171456)),
-            json::parse(R"({"ID":"7587862094137171456"})"));
-  EXPECT_EQ(json::parse(etcd_login_request("a\"b", "c\xff")),
-            json::parse("{\"name\":\"a\\\"b\",\"password\":\"c\xef\xbf\xbd\"}"));
+  EXPECT_EQ(nlohmann::json::parse(etcd_range_request("foo", 10)),
+            nlohmann::json::parse(R"({"key":"Zm9v","range_end":"Zm9w","limit":"10"})"));
+  EXPECT_EQ(nlohmann::json::parse(etcd_watch_request("foo", 8)),
+            nlohmann::json::parse(R"({"create_request":{"key":"Zm9v","range_end":"Zm9w",)"
+                                  R"("start_revision":"8","progress_notify":true}})"));
+  EXPECT_EQ(nlohmann::json::parse(etcd_put_request("foo", "bar", 7)),
+            nlohmann::json::parse(R"({"key":"Zm9v","value":"YmFy","lease":"7"})"));
+  EXPECT_EQ(nlohmann::json::parse(etcd_grant_request(15)),
+            nlohmann::json::parse(R"({"TTL":"15"})"));
+  EXPECT_EQ(nlohmann::json::parse(etcd_lease_request(7587862094137171456)),
+            nlohmann::json::parse(R"({"ID":"7587862094137171456"})"));
+  EXPECT_EQ(nlohmann::json::parse(etcd_login_request("a\"b", "c\xff")),
+            nlohmann::json::parse("{\"name\":\"a\\\"b\",\"password\":\"c\xef\xbf\xbd\"}"));
 }
 
 TEST(EtcdRequests, ARangeEndsBehindAllKeysWithThePrefix) {
-  EXPECT_EQ(json::parse(etcd_range_request("a\xff", 1))["range_end"], "Yg==");  // "b"
-  EXPECT_EQ(json::parse(etcd_range_request("\xff", 1))["range_end"], "AA==");   // To the last key.
+  EXPECT_EQ(nlohmann::json::parse(etcd_range_request("a\xff", 1))["range_end"], "Yg==");  // "b"
+  EXPECT_EQ(nlohmann::json::parse(etcd_range_request("\xff", 1))["range_end"],
+            "AA==");  // To the last key.
 }
 
 TEST(EtcdRange, HasEntriesAndRevision) {

@@ -21,8 +21,6 @@ namespace {
 constexpr std::size_t kMaxUrls = 32;
 /// How long one watch runs before it is taken up again where it ended.
 constexpr Duration kWatchTime = std::chrono::minutes(10);
-/// A watch that ends sooner is not taken up again at once.
-constexpr Duration kShortestWatch = std::chrono::seconds(1);
 /// How long the last words may take in all, when the source stops.
 constexpr Duration kFarewell = std::chrono::milliseconds(500);
 constexpr long kUnauthorized = 401;

@@ -65,6 +65,10 @@ Result<json> parse_json(std::string_view text) {
   return value;
 }
 
+tl::unexpected<Error> malformed(std::string_view what) {
+  return fail(ErrorCode::unavailable, "malformed: " + std::string(what));
+}
+
 const json* member(const json* value, const char* name) {
   if (value == nullptr || !value->is_object()) return nullptr;
   const auto found = value->find(name);

@@ -20,6 +20,9 @@ inline constexpr std::size_t kMaxJsonDepth = 64;
 /// Errors: unavailable (no JSON, or more of it than the bounds).
 Result<nlohmann::json> parse_json(std::string_view text);
 
+/// What to answer when the shape is not the expected one; `what` says where.
+tl::unexpected<Error> malformed(std::string_view what);
+
 /// The member `name` of `value`. Null when there is none, it is null, or `value` is no object.
 const nlohmann::json* member(const nlohmann::json* value, const char* name);
 /// The same as a list; null when it is something else.

@@ -19,11 +19,7 @@ constexpr std::uint64_t kGone = 410;
 constexpr std::size_t kMaxVersionBytes = 256;
 /// So does the token of the next page, which holds a key of etcd in base64.
 constexpr std::size_t kMaxPageTokenBytes = 4096;
-constexpr std::size_t kMaxNameBytes = 253;
-
-tl::unexpected<Error> malformed(std::string_view what) {
-  return fail(ErrorCode::unavailable, "malformed: " + std::string(what));
-}
+constexpr std::size_t kMaxObjectNameBytes = 253;
 
 /// The port of a slice's seeds, or empty with a complaint.
 std::optional<std::uint64_t> choose_port(const json& slice, const PortChoice& choice,
@@ -56,7 +52,7 @@ bool may_answer(const json& endpoint) {
 
 Result<EndpointSlice> parse_slice(const json& slice, const PortChoice& choice) {
   const std::string_view name = text(member(&slice, "metadata"), "name");
-  if (name.empty() || name.size() > kMaxNameBytes) return malformed("a slice without a name");
+  if (name.empty() || name.size() > kMaxObjectNameBytes) return malformed("a slice without a name");
   EndpointSlice parsed{.name = std::string(name), .found = {}};
   const json* const endpoints = list(&slice, "endpoints");
   if (endpoints == nullptr || endpoints->empty()) return parsed;

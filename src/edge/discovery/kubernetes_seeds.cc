@@ -24,8 +24,6 @@ constexpr int kSlicesPerPage = 10;
 constexpr std::size_t kMaxSlices = 16'384;
 /// What a watch may take longer than it was asked to.
 constexpr Duration kWatchSlack = std::chrono::seconds(15);
-/// A watch that ends sooner is not taken up again at once.
-constexpr Duration kShortestWatch = std::chrono::seconds(1);
 constexpr long kGoneStatus = 410;
 
 /// By name. At most kMaxSlices, and kMaxSeeds seeds in all of them.

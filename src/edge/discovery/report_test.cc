@@ -36,15 +36,15 @@ class Told {
   std::vector<std::string> lines_;
 };
 
-const Seed kOne{"10.0.0.1", 1};
-const Seed kTwo{"10.0.0.2", 1};
+const Seed kFirst{"10.0.0.1", 1};
+const Seed kSecond{"10.0.0.2", 1};
 
 TEST(Report, TellsChangesOnlySortedAndOnce) {
   Told told;
   Report report("source", told.listener());
-  report.answered({{kTwo, kOne, kTwo}, ""});
+  report.answered({{kSecond, kFirst, kSecond}, ""});
   EXPECT_THAT(told.take(), ElementsAre("seeds 10.0.0.1:1 10.0.0.2:1"));
-  report.answered({{kOne, kTwo}, ""});
+  report.answered({{kFirst, kSecond}, ""});
   EXPECT_THAT(told.take(), IsEmpty());
   report.answered({{}, ""});
   EXPECT_THAT(told.take(), ElementsAre("seeds"));
@@ -63,8 +63,8 @@ TEST(Report, TellsTroubleOnceAndRecoveryOnce) {
   report.trouble("a\nb");
   report.trouble("c");
   EXPECT_THAT(told.take(), ElementsAre("source: a?b"));
-  report.answered({{kOne}, ""});
-  report.answered({{kOne}, ""});
+  report.answered({{kFirst}, ""});
+  report.answered({{kFirst}, ""});
   EXPECT_THAT(told.take(), ElementsAre("seeds 10.0.0.1:1", "recovered"));
   report.trouble("d");
   EXPECT_THAT(told.take(), ElementsAre("source: d"));
@@ -73,8 +73,8 @@ TEST(Report, TellsTroubleOnceAndRecoveryOnce) {
 TEST(Report, AComplaintIsTroubleBesideTheSeeds) {
   Told told;
   Report report("source", told.listener());
-  report.answered({{kOne}, "half of it"});
-  report.answered({{kTwo}, "the other half"});
+  report.answered({{kFirst}, "half of it"});
+  report.answered({{kSecond}, "the other half"});
   EXPECT_THAT(told.take(),
               ElementsAre("seeds 10.0.0.1:1", "source: half of it", "seeds 10.0.0.2:1"));
 }

@@ -212,9 +212,7 @@ class TestNode {
 };
 
 /// Waits until something holds that no event tells of.
-bool eventually(const std::function<bool()>& holds) {
-  return holds_within(kPatience, holds);
-}
+bool eventually(const std::function<bool()>& holds) { return holds_within(kPatience, holds); }
 
 bool wait_connected(TestNode& from, TestNode& to) {
   return eventually(

@@ -18,33 +18,27 @@
 #include "absl/base/thread_annotations.h"
 #include "base/hash.h"
 #include "base/mutex.h"
-#include "base/testing/eventually.h"
 #include "core/membership/cluster/cluster.h"
 #include "edge/driver/gossip.h"
+#include "edge/driver/testing_kit.h"
 
 namespace kith::edge {
 namespace {
 
 namespace m = membership;
-using std::chrono::milliseconds;
+
 using std::chrono::seconds;
-using Gossip = GossipDriver<m::Cluster, m::ClusterActions>;
+using ClusterGossip = GossipDriver<m::Cluster, m::ClusterActions>;
 
-constexpr auto kPatience = seconds(30);
-
-bool eventually(const std::function<bool()>& condition) {
-  return holds_within(kPatience, condition);
-}
-
-class Node {
+class ClusterNode {
  public:
-  explicit Node(const std::string& name, const std::string& cluster = "default") {
+  explicit ClusterNode(const std::string& name, const std::string& cluster = "default") {
     GossipHost::Options host{.listen = "127.0.0.1:0",
                              .log = [this](Severity, std::string_view line) {
                                MutexLock lock(&mutex_);
                                log_.emplace_back(line);
                              }};
-    auto started = Gossip::start(
+    auto started = ClusterGossip::start(
         {.host = std::move(host),
          .on_event = [this](const m::Cluster&, const m::ClusterAction& action) { note(action); }},
         [&](const m::Address& address, std::size_t overhead, TimePoint now) {
@@ -52,10 +46,7 @@ class Node {
           options.membership.name = name;
           options.membership.address = address;
           options.membership.packet_overhead = overhead;
-          options.membership.profile = m::local_profile();
-          options.membership.profile.probe_interval = milliseconds(200);
-          options.membership.profile.probe_timeout = milliseconds(100);
-          options.membership.profile.suspicion_mult = 5;
+          options.membership.profile = quick_profile();
           options.cluster = cluster;
           options.boot = BootId{1};
           options.data_port = 7400;
@@ -65,10 +56,10 @@ class Node {
     EXPECT_TRUE(started) << started.error();
     gossip_ = *std::move(started);
   }
-  ~Node() { gossip_.reset(); }
+  ~ClusterNode() { gossip_.reset(); }
 
-  Gossip& gossip() { return *gossip_; }
-  void seed(const Node& other) {
+  ClusterGossip& gossip() { return *gossip_; }
+  void seed(const ClusterNode& other) {
     gossip_->post([seed = other.gossip_->address()](m::Cluster& cluster, TimePoint now,
                                                     m::ClusterActions& out) {
       cluster.on_seeds(std::span(&seed, 1), now, out);
@@ -106,25 +97,25 @@ class Node {
   Mutex mutex_;
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
   std::map<CacheId, std::string> participants_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<Gossip> gossip_;
+  std::unique_ptr<ClusterGossip> gossip_;
 };
 
 TEST(GossipClusterTest, NodesThatOpenedACacheShareItsKeys) {
-  Node a("a");
-  Node b("b");
-  auto c = std::make_unique<Node>("c");
+  ClusterNode a("a");
+  ClusterNode b("b");
+  auto c = std::make_unique<ClusterNode>("c");
   b.seed(a);
   c->seed(a);
-  for (Node* node : {&a, &b, c.get()}) node->open_cache("images");
+  for (ClusterNode* node : {&a, &b, c.get()}) node->open_cache("images");
   a.open_cache("pages");
-  for (Node* node : {&a, &b, c.get()}) {
+  for (ClusterNode* node : {&a, &b, c.get()}) {
     EXPECT_TRUE(eventually([&] { return node->participants("images") == "a b c"; }));
   }
   EXPECT_TRUE(eventually([&] { return a.participants("pages") == "a"; }));
 
   // Without a word.
   c.reset();
-  for (Node* node : {&a, &b}) {
+  for (ClusterNode* node : {&a, &b}) {
     EXPECT_TRUE(eventually([&] { return node->participants("images") == "a b"; }));
   }
   // And with one.
@@ -133,8 +124,8 @@ TEST(GossipClusterTest, NodesThatOpenedACacheShareItsKeys) {
 }
 
 TEST(GossipClusterTest, NodesOfAnotherClusterAreRefusedAndTheLogSaysSo) {
-  Node a("a", "one");
-  Node b("b", "two");
+  ClusterNode a("a", "one");
+  ClusterNode b("b", "two");
   b.seed(a);
   EXPECT_TRUE(eventually([&] { return a.logged("and is refused") || b.logged("and is refused"); }));
   EXPECT_EQ(a.gossip().members()->size(), 1u);

@@ -13,14 +13,15 @@ using std::chrono::seconds;
 constexpr TimePoint kStart{seconds(1000)};
 const Endpoint kSource{std::string("\x7f\0\0\1", 4), 7};
 const Error kLabel{ErrorCode::failed_precondition, "another label"};
-const Error kKey{ErrorCode::invalid_argument, "no key"};
+const Error kNoKey{ErrorCode::invalid_argument, "no key"};
 
 TEST(GossipRefusalsTest, SaysEachReasonOnceAMinute) {
   Refusals refusals;
   EXPECT_EQ(refusals.note(kSource, kLabel, kStart), "refused from 127.0.0.1:7: another label");
   EXPECT_FALSE(refusals.note(kSource, kLabel, kStart + seconds(1)));
   EXPECT_FALSE(refusals.note(kSource, kLabel, kStart + seconds(59)));
-  EXPECT_EQ(refusals.note(kSource, kKey, kStart + seconds(59)), "refused from 127.0.0.1:7: no key");
+  EXPECT_EQ(refusals.note(kSource, kNoKey, kStart + seconds(59)),
+            "refused from 127.0.0.1:7: no key");
   EXPECT_EQ(refusals.note(kSource, kLabel, kStart + seconds(60)),
             "refused from 127.0.0.1:7: another label (and 2 times since this was last said)");
 }

@@ -8,13 +8,12 @@
 #include <variant>
 #include <vector>
 
+#include "edge/gossip/testing_kit.h"
+
 namespace kith::edge::gossip {
 namespace {
 
 namespace wg = wire::gossip;
-
-const wg::Key kKey = *wg::Key::create("0123456789abcdef");
-const wg::Key kOther = *wg::Key::create("fedcba9876543210");
 
 Speech speech(std::string label = {}, std::vector<wg::Key> keys = {}) {
   Speech made{.pool = {.label = std::move(label)}};

@@ -31,7 +31,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr int kBacklog = 256;
-constexpr std::size_t kReadBytes = 16 << 10;
+constexpr std::size_t kRequestReadBytes = 16 << 10;
 /// Pause after accepting failed, mostly for want of file descriptors.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 /// After its answer a caller may go on talking for so long, and is not heard. Closed at once, the
@@ -83,7 +83,7 @@ class StreamAcceptor::Impl final : public std::enable_shared_from_this<Impl> {
     wg::StreamReader reader;
     /// Of the request, while it is not whole. Afterwards: of what came after it.
     std::size_t received = 0;
-    std::array<char, kReadBytes> buffer;
+    std::array<char, kRequestReadBytes> buffer;
     std::string answer;
   };
 

@@ -31,7 +31,7 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kReadBytes = 16 << 10;
+constexpr std::size_t kReplyReadBytes = 16 << 10;
 
 }  // namespace
 
@@ -61,7 +61,7 @@ class StreamDialer::Impl final : public std::enable_shared_from_this<Impl> {
     tcp::socket socket;
     asio::steady_timer timer;
     wg::StreamReader reader;
-    std::array<char, kReadBytes> buffer;
+    std::array<char, kReplyReadBytes> buffer;
   };
   using Shared = std::shared_ptr<Stream>;
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "edge/gossip/socket_address.h"
+#include "edge/gossip/testing_kit.h"
 #include "wire/gossip/codec.h"
 
 namespace kith::edge::gossip {
@@ -26,8 +27,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kPatience = seconds(20);
-const wg::Key kKey = *wg::Key::create("0123456789abcdef");
-const wg::Key kOther = *wg::Key::create("fedcba9876543210");
 
 /// A transport, and all that it said. Answers requests as `answer` says, or not at all.
 class Peer final : private Transport::Listener {

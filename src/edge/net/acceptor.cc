@@ -19,6 +19,7 @@
 #include "edge/net/connection.h"
 #include "edge/net/farewell.h"
 #include "edge/net/in_words.h"
+#include "edge/net/patience.h"
 #include "edge/net/tls_handshake.h"
 #include "wire/peer/codec.h"
 
@@ -30,8 +31,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr Duration kHandshakeTimeout = std::chrono::seconds(2);
-constexpr Duration kGreetingTimeout = std::chrono::seconds(1);
 /// How long a refusal may take to be sent.
 constexpr Duration kRefusalTimeout = std::chrono::milliseconds(100);
 /// Pause after accepting failed, mostly for want of file descriptors.

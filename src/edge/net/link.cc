@@ -19,6 +19,7 @@
 #include "edge/net/address.h"
 #include "edge/net/connection.h"
 #include "edge/net/in_words.h"
+#include "edge/net/patience.h"
 #include "edge/net/tls_handshake.h"
 
 namespace kith::edge {
@@ -30,8 +31,6 @@ using boost::system::error_code;
 namespace {
 
 constexpr Duration kConnectTimeout = std::chrono::seconds(1);
-constexpr Duration kHandshakeTimeout = std::chrono::seconds(2);
-constexpr Duration kGreetingTimeout = std::chrono::seconds(1);
 constexpr Duration kFirstPause = std::chrono::milliseconds(50);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
 /// Requests waiting to be sent to a peer that does not read them.

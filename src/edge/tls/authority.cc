@@ -23,7 +23,7 @@ namespace {
 
 /// X.509's bound on a common name.
 constexpr std::size_t kMostSubjectBytes = 64;
-constexpr std::size_t kMostNameBytes = 255;
+constexpr std::size_t kMostGivenNameBytes = 255;
 constexpr int kSerialBytes = 16;
 
 tl::unexpected<Error> openssl_failed(std::string_view what) {
@@ -47,18 +47,18 @@ Result<void> validate_subject(const std::string& subject) {
 Result<void> validate_names(const Names& names) {
   const auto wrong = [](const std::string& name, std::string_view kind) {
     return fail(ErrorCode::invalid_argument,
-                "'" + name.substr(0, kMostNameBytes) + "' is no " + std::string(kind));
+                "'" + name.substr(0, kMostGivenNameBytes) + "' is no " + std::string(kind));
   };
   for (const std::string& name : names.dns) {
     const bool dots_ok = !name.empty() && name.front() != '.' && name.back() != '.' &&
                          name.find("..") == std::string::npos;
-    if (!dots_ok || name.size() > kMostNameBytes || !made_of(name, ".-_")) {
+    if (!dots_ok || name.size() > kMostGivenNameBytes || !made_of(name, ".-_")) {
       return wrong(name, "DNS name");
     }
   }
   for (const std::string& name : names.uris) {
     const bool has_scheme = name.find("://") != std::string::npos;
-    if (!has_scheme || name.size() > kMostNameBytes || !made_of(name, ":/.-_~")) {
+    if (!has_scheme || name.size() > kMostGivenNameBytes || !made_of(name, ":/.-_~")) {
       return wrong(name, "URI");
     }
   }

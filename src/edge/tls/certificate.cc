@@ -24,11 +24,7 @@ namespace kith::edge::tls {
 namespace {
 
 /// Longer names are cut off where people read them, and are no names elsewhere.
-constexpr std::size_t kMostNameBytes = 1024;
-
-tl::unexpected<Error> wrong(std::string_view what, const std::string& why) {
-  return fail(ErrorCode::invalid_argument, std::string(what) + ' ' + why);
-}
+constexpr std::size_t kMostReadNameBytes = 1024;
 
 /// Called for keys with a pass phrase. Without it OpenSSL would ask at the terminal.
 int no_pass_phrase(char*, int, int, void*) { return -1; }
@@ -49,7 +45,7 @@ std::string text_of(const X509_NAME* name) {
   const BioHandle out(BIO_new(BIO_s_mem()));
   // Control characters and what is not ASCII come out escaped.
   if (out == nullptr || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) < 0) return "?";
-  return content_of(*out).substr(0, kMostNameBytes);
+  return content_of(*out).substr(0, kMostReadNameBytes);
 }
 
 SystemTime time_of(const ASN1_TIME* time) {
@@ -63,7 +59,7 @@ std::string text_of(const ASN1_STRING* string) {
   const auto* const bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
   std::string text(bytes, static_cast<std::size_t>(ASN1_STRING_length(string)));
   const bool good =
-      text.size() <= kMostNameBytes &&
+      text.size() <= kMostReadNameBytes &&
       std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
   return good ? text : std::string();
 }
@@ -121,6 +117,10 @@ std::string Names::to_string() const {
   return text.empty() ? "no names" : text;
 }
 
+tl::unexpected<Error> unusable(std::string_view what, const std::string& why) {
+  return fail(ErrorCode::invalid_argument, std::string(what) + ' ' + why);
+}
+
 std::string last_error() {
   const unsigned long code = ERR_peek_error();
   const char* const reason = ERR_reason_error_string(code);
@@ -141,14 +141,14 @@ Result<std::vector<CertificateHandle>> read_certificates(std::string_view pem,
   }
   const bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   const std::string why = last_error();
-  if (certificates.empty() && ended) return wrong(what, "has no certificate in PEM form");
-  if (!ended) return wrong(what, "has a certificate that cannot be read: " + why);
+  if (certificates.empty() && ended) return unusable(what, "has no certificate in PEM form");
+  if (!ended) return unusable(what, "has a certificate that cannot be read: " + why);
   return certificates;
 }
 
 Result<KeyHandle> read_key(std::string_view pem, std::string_view what) {
   if (pem.find("ENCRYPTED") != std::string_view::npos) {
-    return wrong(what, "has a pass phrase, and nobody to ask for it: keep it without one");
+    return unusable(what, "has a pass phrase, and nobody to ask for it: keep it without one");
   }
   const BioHandle in = bio_of(pem);
   ERR_clear_error();
@@ -157,7 +157,7 @@ Result<KeyHandle> read_key(std::string_view pem, std::string_view what) {
                     : PEM_read_bio_PrivateKey(in.get(), nullptr, no_pass_phrase, nullptr));
   if (key == nullptr) {
     ERR_clear_error();
-    return wrong(what, "has no private key in PEM form");
+    return unusable(what, "has no private key in PEM form");
   }
   return key;
 }

@@ -59,6 +59,9 @@ std::string subject_of(const x509_st& certificate);
 std::string issuer_of(const x509_st& certificate);
 CertificateText describe(const x509_st& certificate);
 
+/// Why `what` of the settings is not accepted.
+tl::unexpected<Error> unusable(std::string_view what, const std::string& why);
+
 /// "2026-11-21 16:40:12 UTC".
 std::string to_string(SystemTime time);
 

@@ -34,15 +34,11 @@ std::string naming(std::string_view option, const std::string& file) {
   return std::string(option) + " '" + file + "'";
 }
 
-tl::unexpected<Error> wrong(const std::string& what, const std::string& why) {
-  return fail(ErrorCode::invalid_argument, what + ' ' + why);
-}
-
 Result<std::string> read_file(std::string_view option, const std::string& path) {
   const std::string what = naming(option, path);
-  if (path.empty()) return wrong(std::string(option), "is empty; it must name a file");
+  if (path.empty()) return unusable(option, "is empty; it must name a file");
   const auto cannot = [&] {
-    return wrong(what, "cannot be read: " + std::generic_category().message(errno));
+    return unusable(what, "cannot be read: " + std::generic_category().message(errno));
   };
   const auto close = [](std::FILE* file) { std::fclose(file); };
   const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
@@ -50,7 +46,7 @@ Result<std::string> read_file(std::string_view option, const std::string& path) 
   std::string content(kMostFileBytes + 1, '\0');
   const std::size_t size = std::fread(content.data(), 1, content.size(), file.get());
   if (std::ferror(file.get()) != 0) return cannot();
-  if (size > kMostFileBytes) return wrong(what, "is longer than 1 MiB");
+  if (size > kMostFileBytes) return unusable(what, "is longer than 1 MiB");
   // A copy, because only the bytes of a string are wiped and not what it could hold.
   std::string result = content.substr(0, size);
   OPENSSL_cleanse(content.data(), content.size());
@@ -93,16 +89,16 @@ Result<void> set_own_certificate(ssl_ctx_st& context, const Settings& settings,
                                  std::span<const CertificateHandle> chain, evp_pkey_st& key) {
   const std::string what = naming("certificate_file", settings.certificate_file);
   if (SSL_CTX_use_certificate(&context, chain.front().get()) != 1) {
-    return wrong(what, "cannot be used: " + last_error());
+    return unusable(what, "cannot be used: " + last_error());
   }
   for (const CertificateHandle& issuer : chain.subspan(1)) {
     if (SSL_CTX_add1_chain_cert(&context, issuer.get()) != 1) {
-      return wrong(what, "cannot be used: " + last_error());
+      return unusable(what, "cannot be used: " + last_error());
     }
   }
   if (SSL_CTX_use_PrivateKey(&context, &key) != 1 || SSL_CTX_check_private_key(&context) != 1) {
     ERR_clear_error();
-    return wrong(naming("key_file", settings.key_file), "does not belong to " + what);
+    return unusable(naming("key_file", settings.key_file), "does not belong to " + what);
   }
   return {};
 }
@@ -135,19 +131,19 @@ Result<void> look_at_own(ssl_ctx_st& context, const NameRule& rule, const std::s
   x509_st* const own = chain.front().get();
   ready = ready && X509_STORE_CTX_init(verification.get(), SSL_CTX_get_cert_store(&context), own,
                                        issuers.get()) == 1;
-  if (!ready) return wrong(what, "cannot be verified: " + last_error());
+  if (!ready) return unusable(what, "cannot be verified: " + last_error());
   if (X509_verify_cert(verification.get()) != 1) {
     ERR_clear_error();
-    return wrong(what, objection(*verification));
+    return unusable(what, objection(*verification));
   }
   if (X509_check_purpose(own, X509_PURPOSE_SSL_CLIENT, 0) != 1 ||
       X509_check_purpose(own, X509_PURPOSE_SSL_SERVER, 0) != 1) {
-    return wrong(what, "is not for this purpose: it must be for both serverAuth and clientAuth");
+    return unusable(what, "is not for this purpose: it must be for both serverAuth and clientAuth");
   }
   if (const Names names = names_of(*own); !rule.allows(names)) {
-    return wrong(what, "has the names " + names.to_string() +
-                           ": peers would refuse it, because none matches peer_names, " +
-                           rule.to_string());
+    return unusable(what, "has the names " + names.to_string() +
+                              ": peers would refuse it, because none matches peer_names, " +
+                              rule.to_string());
   }
   return {};
 }

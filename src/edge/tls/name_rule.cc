@@ -70,7 +70,7 @@ bool is_word(std::string_view part, std::string_view also) {
   });
 }
 
-tl::unexpected<Error> wrong(std::string_view text, std::string_view why) {
+tl::unexpected<Error> wrong_pattern(std::string_view text, std::string_view why) {
   return fail(ErrorCode::invalid_argument, std::string("the pattern '")
                                                .append(text.substr(0, kMostPatternBytes))
                                                .append("' ")
@@ -82,22 +82,22 @@ tl::unexpected<Error> wrong(std::string_view text, std::string_view why) {
 Result<NamePattern> NamePattern::parse(std::string_view text) {
   if (text == "*") return NamePattern(Kind::any, text);
   if (text.empty() || text.size() > kMostPatternBytes) {
-    return wrong(text, "must have 1 to 1024 bytes");
+    return wrong_pattern(text, "must have 1 to 1024 bytes");
   }
   const std::size_t scheme = text.find(kSchemeEnd);
   const bool uri = scheme != std::string_view::npos;
-  if (uri && !is_word(text.substr(0, scheme), "+-.")) return wrong(text, "has no scheme");
+  if (uri && !is_word(text.substr(0, scheme), "+-.")) return wrong_pattern(text, "has no scheme");
   Parts parts(uri ? text.substr(scheme + kSchemeEnd.size()) : text, uri ? '/' : '.');
   while (!parts.done()) {
     const std::string_view part = parts.next();
     if (part == "*") continue;
     if (part.find('*') != std::string_view::npos) {
-      return wrong(text, uri ? "has a * that is not a whole segment between slashes"
-                             : "has a * that is not a whole label between dots");
+      return wrong_pattern(text, uri ? "has a * that is not a whole segment between slashes"
+                                     : "has a * that is not a whole label between dots");
     }
     if (!is_word(part, uri ? "-._~!$&'()+,;=:@%" : "-_")) {
-      return wrong(text, uri ? "is no URI such as kith://cluster/*"
-                             : "is no DNS name such as *.example.internal, and no URI");
+      return wrong_pattern(text, uri ? "is no URI such as kith://cluster/*"
+                                     : "is no DNS name such as *.example.internal, and no URI");
     }
   }
   return NamePattern(uri ? Kind::uri : Kind::dns, text);

@@ -216,9 +216,9 @@ TEST(Queue, PutsASubstituteInTheSamePlace) {
 // The rules.
 
 /// A cache of keys without values that holds `entries` of one size.
-class Subject {
+class KeyCache {
  public:
-  explicit Subject(std::size_t entries, const Settings& settings = kExperts[kLoops])
+  explicit KeyCache(std::size_t entries, const Settings& settings = kExperts[kLoops])
       : entries_(entries) {
     const Handle one = pool.make(0);
     eviction = std::make_unique<Eviction>(pool.items, entries * pool.charge(one));
@@ -268,119 +268,119 @@ class Subject {
 };
 
 TEST(Eviction, HasNothingToGiveAtFirst) {
-  Subject subject(10);
-  EXPECT_EQ(subject.eviction->evict(1), 0u);
-  EXPECT_EQ(subject.eviction->size(), 0u);
+  KeyCache cache(10);
+  EXPECT_EQ(cache.eviction->evict(1), 0u);
+  EXPECT_EQ(cache.eviction->size(), 0u);
 }
 
 TEST(Eviction, AddsUpWhatItHas) {
-  Subject subject(10);
-  subject.put(1);
-  const std::uint64_t one = subject.eviction->charge();
-  EXPECT_EQ(one, subject.pool.charge(subject.present[1]));
-  subject.put(2);
-  EXPECT_EQ(subject.eviction->charge(), 2 * one);
-  EXPECT_EQ(subject.eviction->size(), 2u);
-  subject.eviction->remove(subject.present[1]);
-  EXPECT_EQ(subject.eviction->charge(), one);
-  EXPECT_EQ(subject.eviction->size(), 1u);
+  KeyCache cache(10);
+  cache.put(1);
+  const std::uint64_t one = cache.eviction->charge();
+  EXPECT_EQ(one, cache.pool.charge(cache.present[1]));
+  cache.put(2);
+  EXPECT_EQ(cache.eviction->charge(), 2 * one);
+  EXPECT_EQ(cache.eviction->size(), 2u);
+  cache.eviction->remove(cache.present[1]);
+  EXPECT_EQ(cache.eviction->charge(), one);
+  EXPECT_EQ(cache.eviction->size(), 1u);
 }
 
 TEST(Eviction, MainFillsFirst) {
   // Who came while there was room stays; of those who came later each gives way to the next.
-  Subject subject(100);
-  subject.hits(0, 500);
-  EXPECT_GE(subject.count(0, 99), 97u);
-  EXPECT_EQ(subject.count(499, 500), 1u);
-  EXPECT_EQ(subject.present.size(), 100u);
+  KeyCache cache(100);
+  cache.hits(0, 500);
+  EXPECT_GE(cache.count(0, 99), 97u);
+  EXPECT_EQ(cache.count(499, 500), 1u);
+  EXPECT_EQ(cache.present.size(), 100u);
 }
 
 TEST(Eviction, ALoopThatIsLargerThanTheCacheKeepsAPart) {
-  Subject subject(100);
-  subject.hits(0, 500);
-  for (int round = 0; round < 5; ++round) EXPECT_GE(subject.hits(0, 500), 80u);
+  KeyCache cache(100);
+  cache.hits(0, 500);
+  for (int round = 0; round < 5; ++round) EXPECT_GE(cache.hits(0, 500), 80u);
 }
 
 TEST(Eviction, WithTheRecencySettingSuchALoopKeepsNothing) {
-  Subject subject(100, kExperts[kRecency]);
-  subject.hits(0, 200);
-  EXPECT_LE(subject.hits(0, 200), 2u);
+  KeyCache cache(100, kExperts[kRecency]);
+  cache.hits(0, 200);
+  EXPECT_LE(cache.hits(0, 200), 2u);
 }
 
 TEST(Eviction, AScanDoesNotPushOutWhatIsInUse) {
   for (std::size_t expert = 0; expert < 3; ++expert) {
-    Subject subject(100, kExperts[expert]);
-    for (int round = 0; round < 10; ++round) subject.hits(0, 80);
-    subject.hits(1000, 2000);
-    EXPECT_GE(subject.count(0, 80), 75u) << expert;
+    KeyCache cache(100, kExperts[expert]);
+    for (int round = 0; round < 10; ++round) cache.hits(0, 80);
+    cache.hits(1000, 2000);
+    EXPECT_GE(cache.count(0, 80), 75u) << expert;
   }
 }
 
 TEST(Eviction, AWorkingSetThatIsUsedReplacesOneThatIsNot) {
-  Subject subject(100);
-  for (int round = 0; round < 10; ++round) subject.hits(0, 90);
-  for (int round = 0; round < 40; ++round) subject.hits(1000, 1050);
-  EXPECT_GE(subject.count(1000, 1050), 40u);
+  KeyCache cache(100);
+  for (int round = 0; round < 10; ++round) cache.hits(0, 90);
+  for (int round = 0; round < 40; ++round) cache.hits(1000, 1050);
+  EXPECT_GE(cache.count(1000, 1050), 40u);
 }
 
 TEST(Eviction, TheRecencySettingGivesUpWhatWasNotUsedForLongest) {
-  Subject subject(10, kExperts[kRecency]);
-  subject.hits(0, 10);
-  subject.access(0);
-  subject.access(3);
-  subject.hits(10, 14);
-  EXPECT_EQ(subject.count(0, 10), 6u);
+  KeyCache cache(10, kExperts[kRecency]);
+  cache.hits(0, 10);
+  cache.access(0);
+  cache.access(3);
+  cache.hits(10, 14);
+  EXPECT_EQ(cache.count(0, 10), 6u);
   for (const std::uint64_t key : {0u, 3u, 6u, 7u, 8u, 9u}) {
-    EXPECT_EQ(subject.present.count(key), 1u) << key;
+    EXPECT_EQ(cache.present.count(key), 1u) << key;
   }
 }
 
 TEST(Eviction, WhatComesBackSoonEntersMain) {
-  Subject subject(100);
-  subject.hits(0, 150);
+  KeyCache cache(100);
+  cache.hits(0, 150);
   // Gave way to the next ones, but is remembered.
-  ASSERT_EQ(subject.present.count(120), 0u);
-  subject.access(120);
-  subject.hits(1000, 1050);
-  EXPECT_EQ(subject.present.count(120), 1u);
+  ASSERT_EQ(cache.present.count(120), 0u);
+  cache.access(120);
+  cache.hits(1000, 1050);
+  EXPECT_EQ(cache.present.count(120), 1u);
 }
 
 TEST(Eviction, ASubstituteTakesPlaceAndUses) {
-  Subject subject(100);
-  for (std::uint64_t key = 0; key < 5; ++key) subject.put(key);
-  const Handle before = subject.present[2];
-  subject.pool.items[before].touch(kMaxUses);
-  subject.pool.items[before].touch(kMaxUses);
-  const Handle after = subject.pool.make(2, 80);
-  subject.eviction->substitute(before, after);
-  EXPECT_EQ(subject.pool.items[after].uses.load(), 2);
-  EXPECT_EQ(subject.pool.items[before].queue, 0u);
-  subject.present[2] = after;
+  KeyCache cache(100);
+  for (std::uint64_t key = 0; key < 5; ++key) cache.put(key);
+  const Handle before = cache.present[2];
+  cache.pool.items[before].touch(kMaxUses);
+  cache.pool.items[before].touch(kMaxUses);
+  const Handle after = cache.pool.make(2, 80);
+  cache.eviction->substitute(before, after);
+  EXPECT_EQ(cache.pool.items[after].uses.load(), 2);
+  EXPECT_EQ(cache.pool.items[before].queue, 0u);
+  cache.present[2] = after;
   std::uint64_t charge = 0;
-  for (const auto& [key, handle] : subject.present) charge += subject.pool.charge(handle);
-  EXPECT_EQ(subject.eviction->charge(), charge);
-  EXPECT_EQ(subject.eviction->size(), 5u);
+  for (const auto& [key, handle] : cache.present) charge += cache.pool.charge(handle);
+  EXPECT_EQ(cache.eviction->charge(), charge);
+  EXPECT_EQ(cache.eviction->size(), 5u);
 }
 
 TEST(Eviction, TheNewestStaysEvenIfAllOthersWereUsed) {
   for (const Settings& settings : kExperts) {
-    Subject subject(30, settings);
-    for (int round = 0; round < 4; ++round) subject.hits(0, 30);
-    subject.put(100);
-    EXPECT_EQ(subject.present.count(100), 1u);
-    while (subject.present.size() > 1) EXPECT_NE(subject.evict(1), 100u);
-    EXPECT_EQ(subject.evict(1), 100u);
+    KeyCache cache(30, settings);
+    for (int round = 0; round < 4; ++round) cache.hits(0, 30);
+    cache.put(100);
+    EXPECT_EQ(cache.present.count(100), 1u);
+    while (cache.present.size() > 1) EXPECT_NE(cache.evict(1), 100u);
+    EXPECT_EQ(cache.evict(1), 100u);
   }
 }
 
 // More entries, all of which were used, than one eviction looks at.
 TEST(Eviction, TheNewestStaysEvenIfManyWereUsed) {
   for (std::uint64_t others = 60; others < 70; ++others) {
-    Subject subject(1000, kExperts[kRecency]);
-    subject.hits(0, others);
-    subject.hits(0, others);
-    subject.put(100);
-    EXPECT_NE(subject.evict(1), 100u) << others;
+    KeyCache cache(1000, kExperts[kRecency]);
+    cache.hits(0, others);
+    cache.hits(0, others);
+    cache.put(100);
+    EXPECT_NE(cache.evict(1), 100u) << others;
   }
 }
 
@@ -399,26 +399,26 @@ TEST(Eviction, TheNewestStaysInADuel) {
 }
 
 TEST(Eviction, WhatIsProtectedStaysUntilAnotherCame) {
-  Subject subject(1000, kExperts[kRecency]);
-  for (std::uint64_t key = 0; key < 10; ++key) subject.put(key);
-  subject.eviction->protect(subject.present[0]);
-  EXPECT_EQ(subject.evict(1), 1u);
-  EXPECT_EQ(subject.evict(1), 2u);
-  subject.put(10);
-  EXPECT_NE(subject.evict(1), 10u);
+  KeyCache cache(1000, kExperts[kRecency]);
+  for (std::uint64_t key = 0; key < 10; ++key) cache.put(key);
+  cache.eviction->protect(cache.present[0]);
+  EXPECT_EQ(cache.evict(1), 1u);
+  EXPECT_EQ(cache.evict(1), 2u);
+  cache.put(10);
+  EXPECT_NE(cache.evict(1), 10u);
 }
 
 TEST(Eviction, ForgetsAllWhenCleared) {
-  Subject subject(10);
-  subject.hits(0, 30);
-  subject.eviction->clear();
-  EXPECT_EQ(subject.eviction->size(), 0u);
-  EXPECT_EQ(subject.eviction->charge(), 0u);
-  EXPECT_EQ(subject.eviction->bytes(), 0u);
-  EXPECT_EQ(subject.eviction->evict(1), 0u);
+  KeyCache cache(10);
+  cache.hits(0, 30);
+  cache.eviction->clear();
+  EXPECT_EQ(cache.eviction->size(), 0u);
+  EXPECT_EQ(cache.eviction->charge(), 0u);
+  EXPECT_EQ(cache.eviction->bytes(), 0u);
+  EXPECT_EQ(cache.eviction->evict(1), 0u);
 }
 
-/// Random work with items of random sizes and changing settings; `evicted(subject's pool, victim,
+/// Random work with items of random sizes and changing settings; `evicted(cache's pool, victim,
 /// newest, left)` hears of every eviction.
 template <class Evicted>
 void live(std::uint64_t seed, Evicted&& evicted) {
@@ -526,7 +526,7 @@ class Advised {
   }
 
   Advisor advisor;
-  Subject cache;
+  KeyCache cache;
 };
 
 TEST(Advisor, BeginsWithTheFirst) {

@@ -23,7 +23,7 @@ namespace kith::store {
 namespace {
 
 /// The hash of the key that lies at this handle.
-std::uint32_t hash_of(Handle handle) { return static_cast<std::uint32_t>(mix64(handle)); }
+std::uint32_t hash_at(Handle handle) { return static_cast<std::uint32_t>(mix64(handle)); }
 
 bool has(const Index& index, std::uint32_t hash, Handle handle) {
   const Pin pin;
@@ -44,14 +44,14 @@ std::multiset<Handle> all_of(const Index& index, std::uint32_t hash) {
 }
 
 void insert_range(Index& index, Handle begin, Handle end) {
-  for (Handle handle = begin; handle < end; ++handle) index.insert(hash_of(handle), handle);
+  for (Handle handle = begin; handle < end; ++handle) index.insert(hash_at(handle), handle);
 }
 void erase_range(Index& index, Handle begin, Handle end) {
-  for (Handle handle = begin; handle < end; ++handle) index.erase(hash_of(handle), handle);
+  for (Handle handle = begin; handle < end; ++handle) index.erase(hash_at(handle), handle);
 }
 std::size_t count_range(const Index& index, Handle begin, Handle end) {
   std::size_t count = 0;
-  for (Handle handle = begin; handle < end; ++handle) count += has(index, hash_of(handle), handle);
+  for (Handle handle = begin; handle < end; ++handle) count += has(index, hash_at(handle), handle);
   return count;
 }
 
@@ -104,8 +104,8 @@ TEST(Index, ErasesTheOneHandle) {
 TEST(Index, ReplacesAHandle) {
   Index index;
   insert_range(index, 1, 1000);
-  index.replace(hash_of(500), 500, 5000);
-  EXPECT_EQ(all_of(index, hash_of(500)), std::multiset<Handle>{5000});
+  index.replace(hash_at(500), 500, 5000);
+  EXPECT_EQ(all_of(index, hash_at(500)), std::multiset<Handle>{5000});
   EXPECT_EQ(index.size(), 999u);
 }
 
@@ -165,8 +165,8 @@ TEST(Index, DoesNotGrowWhileEntriesComeAndGo) {
   reclaim_all(index);
   const std::size_t before = index.bytes();
   for (Handle handle = 1; handle <= 10 * kEntries; ++handle) {
-    index.erase(hash_of(handle), handle);
-    index.insert(hash_of(handle + kEntries), handle + kEntries);
+    index.erase(hash_at(handle), handle);
+    index.insert(hash_at(handle + kEntries), handle + kEntries);
     if (handle % 1000 == 0) reclaim_all(index);
   }
   EXPECT_EQ(index.size(), kEntries);
@@ -196,7 +196,7 @@ TEST(Index, EqualHashesDoNotHideTheirNeighbours) {
   Index index;
   constexpr Handle kOthers = 20'000;
   insert_range(index, 1, kOthers);
-  const std::uint32_t hash = hash_of(77);
+  const std::uint32_t hash = hash_at(77);
   for (Handle handle = kOthers; handle < kOthers + 600; ++handle) index.insert(hash, handle);
   EXPECT_EQ(count_range(index, 1, kOthers), kOthers - 1);
   EXPECT_EQ(all_of(index, hash).size(), 601u);
@@ -322,7 +322,7 @@ class Readers {
           const Pin pin;
           for (int i = 0; i < 16; ++i) {
             const auto wanted = static_cast<Handle>(1 + rng.below(stable_end - 1));
-            const std::uint32_t hash = hash_of(wanted);
+            const std::uint32_t hash = hash_at(wanted);
             index_.prefetch(hash);
             if (index_.find(hash, [&](Handle found) { return found == wanted; }) != wanted) {
               missed_.fetch_add(1);
@@ -358,11 +358,11 @@ TEST(Index, ReadersFindEveryKeyWhileAWriterGrowsAndShrinksIt) {
   };
   for (int round = 0; round < 3 || readers.looks() < 10'000 || reclaimed == 0; ++round) {
     for (Handle handle = kStable; handle < kEnd; ++handle) {
-      index.insert(hash_of(handle), handle);
+      index.insert(hash_at(handle), handle);
       if (handle % 64 == 0) try_to_reclaim();
     }
     for (Handle handle = kStable; handle < kEnd; ++handle) {
-      index.erase(hash_of(handle), handle);
+      index.erase(hash_at(handle), handle);
       if (handle % 64 == 0) try_to_reclaim();
     }
   }
@@ -381,14 +381,14 @@ TEST(Index, ReadersFindAReplacedKeyByOneOfItsHandles) {
     for (Handle key = 1; !stop.stop_requested(); key = key % (kKeys - 1) + 1) {
       const Pin pin;
       const Handle found = index.find(
-          hash_of(key), [key](Handle handle) { return handle == key || handle == key + kOther; });
+          hash_at(key), [key](Handle handle) { return handle == key || handle == key + kOther; });
       if (found == 0) missed.fetch_add(1);
       looks.fetch_add(1);
     }
   });
   for (int round = 0; round < 100 || looks.load() < 1000; ++round) {
-    for (Handle key = 1; key < kKeys; ++key) index.replace(hash_of(key), key, key + kOther);
-    for (Handle key = 1; key < kKeys; ++key) index.replace(hash_of(key), key + kOther, key);
+    for (Handle key = 1; key < kKeys; ++key) index.replace(hash_at(key), key, key + kOther);
+    for (Handle key = 1; key < kKeys; ++key) index.replace(hash_at(key), key + kOther, key);
   }
   EXPECT_EQ(missed.load(), 0u);
 }

@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "wire/gossip/golden.h"
+#include "wire/gossip/golden_pool.h"
 #include "wire/gossip/keyring.h"
 
 namespace kith::wire::gossip {
 namespace {
 
+using golden::kNonce;
 using ::testing::HasSubstr;
-
-constexpr Nonce kNonce = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 
 Key key(char fill, std::size_t size = 16) { return *Key::create(std::string(size, fill)); }
 

@@ -13,19 +13,22 @@
 #include "wire/gossip/codec.h"
 #include "wire/gossip/compound.h"
 #include "wire/gossip/compress.h"
+#include "wire/gossip/golden_pool.h"
 #include "wire/gossip/packet.h"
 #include "wire/gossip/stream.h"
 
 namespace kith::wire::gossip {
 namespace {
 
+using golden::encoded_stream;
 using golden::hex;
+using golden::keyed;
+using golden::kNonce;
 using golden::unhex;
 
 const std::string kAddrA("\x7f\0\0\x0b", 4);
 const std::string kAddrP1("\x7f\0\0\x15", 4);
 constexpr std::uint16_t kPort = 17946;
-constexpr Nonce kNonce = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 constexpr Vsn kVsn = {};
 
 Alive alive(std::string node, std::string addr) {
@@ -57,18 +60,6 @@ std::string encoded(const DatagramMessage& message) {
   std::string out;
   encode_datagram_message(message, out);
   return out;
-}
-
-std::string encoded_stream(const StreamMessage& message) {
-  std::string out;
-  encode_stream_message(message, out);
-  return out;
-}
-
-PoolSettings keyed(std::string label = {}) {
-  PoolSettings pool{.label = std::move(label)};
-  EXPECT_TRUE(pool.keyring.add(*Key::create(golden::kGoldenKey)));
-  return pool;
 }
 
 // The messages of a datagram that must be right in all its parts.

@@ -16,16 +16,17 @@
 #include "wire/gossip/compound.h"
 #include "wire/gossip/compress.h"
 #include "wire/gossip/golden.h"
+#include "wire/gossip/golden_pool.h"
 #include "wire/gossip/packet.h"
 #include "wire/gossip/stream.h"
 
 namespace kith::wire::gossip {
 namespace {
 
+using golden::kNonce;
 using golden::unhex;
 
 constexpr int kRounds = 2'000;
-constexpr Nonce kNonce = {};
 
 const std::vector<std::string>& datagrams() {
   static const std::vector<std::string> kDatagrams = [] {

@@ -15,6 +15,7 @@
 #include "wire/gossip/compound.h"
 #include "wire/gossip/compress.h"
 #include "wire/gossip/golden.h"
+#include "wire/gossip/golden_pool.h"
 #include "wire/gossip/lzw.h"
 #include "wire/gossip/msgpack.h"
 #include "wire/gossip/random_messages.h"
@@ -22,18 +23,13 @@
 namespace kith::wire::gossip {
 namespace {
 
+using golden::keyed;
+using golden::kNonce;
 using golden::unhex;
 using ::testing::HasSubstr;
 
-constexpr Nonce kNonce = {7, 7, 7};
 const std::string kAck = unhex(golden::kAck);
 const DatagramMessage kAckMessage = Ack{.seq_no = 7};
-
-PoolSettings keyed(std::string label = {}) {
-  PoolSettings pool{.label = std::move(label)};
-  EXPECT_TRUE(pool.keyring.add(*Key::create(golden::kGoldenKey)));
-  return pool;
-}
 
 // As make_compound, but without its requirements.
 std::string any_compound(const std::vector<std::string>& parts) {

@@ -14,6 +14,7 @@
 #include "wire/gossip/codec.h"
 #include "wire/gossip/compress.h"
 #include "wire/gossip/golden.h"
+#include "wire/gossip/golden_pool.h"
 #include "wire/gossip/lzw.h"
 #include "wire/gossip/random_messages.h"
 #include "wire/gossip/struct_codec.h"
@@ -21,22 +22,11 @@
 namespace kith::wire::gossip {
 namespace {
 
+using golden::encoded_stream;
+using golden::keyed;
+using golden::kNonce;
 using golden::unhex;
 using ::testing::HasSubstr;
-
-constexpr Nonce kNonce = {7, 7, 7};
-
-PoolSettings keyed(std::string label = {}) {
-  PoolSettings pool{.label = std::move(label)};
-  EXPECT_TRUE(pool.keyring.add(*Key::create(golden::kGoldenKey)));
-  return pool;
-}
-
-std::string encoded(const StreamMessage& message) {
-  std::string out;
-  encode_stream_message(message, out);
-  return out;
-}
 
 // What became of a side's words, and whether memberlist would answer that with an ErrorMessage.
 struct Heard {
@@ -60,7 +50,7 @@ RC_GTEST_PROP(GossipStream, ReadsBackAnythingItWroteInWhateverPieces, ()) {
   if (any<bool>()) pool.encryption_version = EncryptionVersion::padded;
   const Speaker speaker = any<bool>() ? Speaker::dialler : Speaker::acceptor;
   const StreamMessage message = any_stream_message();
-  const auto bytes = encode_stream(encoded(message), pool, speaker, any<bool>(), kNonce);
+  const auto bytes = encode_stream(encoded_stream(message), pool, speaker, any<bool>(), kNonce);
   RC_ASSERT(bytes.has_value());
 
   StreamReader reader(pool, speaker);
@@ -107,7 +97,7 @@ TEST(GossipStream, IgnoresWhatFollowsTheMessage) {
 }
 
 TEST(GossipStream, CompressesWhenAskedEvenIfLonger) {
-  const std::string ping = encoded(Ping{.seq_no = 7, .node = "a"});
+  const std::string ping = encoded_stream(Ping{.seq_no = 7, .node = "a"});
   EXPECT_EQ(golden::hex(*encode_stream(ping, {}, Speaker::dialler, true, kNonce)),
             golden::kCompressedPing);
 }
@@ -282,7 +272,7 @@ TEST(GossipStream, BytesBeforeAMessageIsWholeAreBounded) {
 }
 
 TEST(GossipStream, WhatIsDecompressedIsBounded) {
-  const std::string user = encoded(UserMessage{std::string(100'000, 'A')});
+  const std::string user = encoded_stream(UserMessage{std::string(100'000, 'A')});
   const StreamLimits limits{.message_bytes = 50'000};
   const Heard heard = hear(compress_message(user), {}, Speaker::dialler, limits);
   ASSERT_FALSE(heard.message);
@@ -307,7 +297,7 @@ TEST(GossipStream, LargePushPullsAreReadInPieces) {
                              .incarnation = 1,
                              .vsn = Vsn{}});
   }
-  const std::string bytes = encoded(message);
+  const std::string bytes = encoded_stream(message);
   const PoolSettings pool;
   StreamReader reader(pool, Speaker::acceptor);
   for (std::size_t at = 0; at < bytes.size(); at += 1448) {

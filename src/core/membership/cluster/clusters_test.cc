@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/testing/sanitized.h"
 #include "core/membership/cluster/test_clusters.h"
 
 // Whole pools of kith nodes on virtual time.
@@ -51,7 +52,7 @@ TEST(ClustersTest, ViewFollowsWhoVanishes) {
 // ---- Finding each other
 
 TEST(ClustersTest, NodesThatStartAtOnceBecomeOnePool) {
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(3); ++seed) {
     SCOPED_TRACE(seed);
     TestClusters pool(seed);
     std::vector<std::size_t> all;
@@ -141,7 +142,7 @@ double heal_seconds(std::uint64_t seed, std::size_t count, Duration span) {
 }
 
 TEST(ClustersTest, LongPartitionHeals) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     for (const std::size_t count : {4u, 20u, 60u}) {
       const double seconds = heal_seconds(seed, count, 120s);
       std::printf("n=%zu: one view %.1f s after the network healed\n", count, seconds);
@@ -150,7 +151,7 @@ TEST(ClustersTest, LongPartitionHeals) {
 }
 
 TEST(ClustersTest, PartitionShorterThanTheMemoryOfTheDeadHeals) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) heal_seconds(seed, 20, 25s);
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) heal_seconds(seed, 20, 25s);
 }
 
 TEST(ClustersTest, PartitionOfHoursHeals) { heal_seconds(1, 4, 2h); }
@@ -170,7 +171,7 @@ void report_gone(TestClusters& pool, std::size_t host, std::size_t observers) {
 }
 
 TEST(ClustersTest, ProcessThatIsGoneIsUnreachableAndSoonDead) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
     for (const std::size_t count : {3u, 10u, 100u}) {
       SCOPED_TRACE(count);
       TestClusters pool(seed);
@@ -238,9 +239,9 @@ TEST(ClustersTest, ProcessThatComesBackAtOnceIsReachable) {
 }
 
 TEST(ClustersTest, VanishedNodeIsUnreachableThroughWitnesses) {
-  for (const std::size_t count : {5u, 10u, 100u}) {
+  for (const std::size_t count : {5u, 10u, kSanitized ? 30u : 100u}) {
     std::vector<double> times;
-    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds_to_try(5); ++seed) {
       TestClusters pool(seed);
       grow(pool, count);
       const TimePoint gone = pool.now();
@@ -284,14 +285,16 @@ TEST(ClustersTest, NodeThatStallsBlamesNobody) {
 }
 
 TEST(ClustersTest, RackThatDiesIsOneNewView) {
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds_to_try(3); ++seed) {
     SCOPED_TRACE(seed);
     TestClusters pool(seed);
-    grow(pool, 200);
-    for (std::size_t i = 20; i < 40; ++i) pool.vanish(i);
+    constexpr std::size_t kNodes = kSanitized ? 60 : 200;
+    constexpr std::size_t kDie = kNodes / 10;
+    grow(pool, kNodes);
+    for (std::size_t i = kDie; i < 2 * kDie; ++i) pool.vanish(i);
     EXPECT_TRUE(pool.run_until([&] { return pool.one_view(); }, 20s));
     pool.run_for(8s);
-    EXPECT_EQ(pool.said().size(), 180u) << "each tells it once";
+    EXPECT_EQ(pool.said().size(), kNodes - kDie) << "each tells it once";
   }
 }
 

@@ -13,7 +13,7 @@ namespace kith::membership {
 namespace {
 
 /// Readers refuse other formats. New fields at the end need no new one.
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kNodeDataFormat = 1;
 
 constexpr std::size_t kClusterAt = kMagic.size() + 1 + 1 + 2 + 2 + 2 + 8;
 constexpr std::size_t kMostBytes =
@@ -24,7 +24,7 @@ static_assert(placement::kMaxWeight <= UINT16_MAX);
 
 bool looks_like_kith(std::string_view meta) {
   return meta.size() > kClusterAt && meta.starts_with(kMagic) &&
-         static_cast<std::uint8_t>(meta[kMagic.size()]) == kFormat;
+         static_cast<std::uint8_t>(meta[kMagic.size()]) == kNodeDataFormat;
 }
 
 /// False: not sorted, or not distinct.
@@ -50,7 +50,7 @@ std::string encode(const NodeData& data) {
   KITH_CHECK(data.zone.size() <= kMaxZone && data.caches.size() <= kMaxInlineCaches);
   FieldWriter out;
   out.raw(kMagic);
-  out.number(kFormat, 1);
+  out.number(kNodeDataFormat, 1);
   out.number(static_cast<std::uint8_t>(data.phase), 1);
   out.number(data.data_port, 2);
   out.number(data.weight, 2);

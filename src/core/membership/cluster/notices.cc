@@ -8,7 +8,7 @@
 namespace kith::membership {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kNoticeFormat = 1;
 
 enum class Type : std::uint8_t {
   process_gone = 1,
@@ -20,7 +20,7 @@ enum class Type : std::uint8_t {
 
 void begin(FieldWriter& out, Type type) {
   out.raw(kMagic);
-  out.number(kFormat, 1);
+  out.number(kNoticeFormat, 1);
   out.number(static_cast<std::uint8_t>(type), 1);
 }
 
@@ -126,7 +126,8 @@ std::string encode(const Notice& notice) {
 
 std::optional<Notice> decode_notice(std::string_view bytes) {
   FieldReader in(bytes);
-  if (in.raw(kMagic.size()) != kMagic || in.of<std::uint8_t>() != kFormat) return std::nullopt;
+  if (in.raw(kMagic.size()) != kMagic || in.of<std::uint8_t>() != kNoticeFormat)
+    return std::nullopt;
   switch (static_cast<Type>(in.of<std::uint8_t>())) {
     case Type::process_gone:
       return read_as<ProcessGone>(in);

@@ -11,7 +11,7 @@
 namespace kith::membership {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kUserStateFormat = 1;
 constexpr std::size_t kMaxLists = 255;
 
 }  // namespace
@@ -19,7 +19,7 @@ constexpr std::size_t kMaxLists = 255;
 std::string encode(const UserState& state) {
   FieldWriter out;
   out.raw(kMagic);
-  out.number(kFormat, 1);
+  out.number(kUserStateFormat, 1);
   out.text(state.cluster);
   out.text(state.name);
   out.number(state.boot.value, 8);
@@ -48,7 +48,8 @@ std::string encode(const UserState& state) {
 
 std::optional<UserState> decode_user_state(std::string_view bytes) {
   FieldReader in(bytes);
-  if (in.raw(kMagic.size()) != kMagic || in.of<std::uint8_t>() != kFormat) return std::nullopt;
+  if (in.raw(kMagic.size()) != kMagic || in.of<std::uint8_t>() != kUserStateFormat)
+    return std::nullopt;
   UserState state;
   state.cluster = in.text();
   state.name = in.text();
