@@ -137,7 +137,7 @@ TEST(Ghosts, ForgetAllWhenCleared) {
 // The queues.
 
 /// Items of one arena, by numbers for keys.
-class Pool {
+class ItemPool {
  public:
   Handle make(std::uint64_t key, std::size_t value_bytes = 50) {
     const std::string name = std::to_string(1'000'000 + key);
@@ -171,7 +171,7 @@ class Pool {
 };
 
 TEST(Queue, IsInTheOrderOfArrival) {
-  Pool pool;
+  ItemPool pool;
   Queue queue(pool.items, 2);
   const Handle one = pool.make(1);
   const Handle two = pool.make(2, 100);
@@ -194,7 +194,7 @@ TEST(Queue, IsInTheOrderOfArrival) {
 
 TEST(Queue, PutsASubstituteInTheSamePlace) {
   for (int place = 0; place < 3; ++place) {
-    Pool pool;
+    ItemPool pool;
     Queue queue(pool.items, 1);
     std::vector<Handle> handles = {pool.make(0), pool.make(1), pool.make(2)};
     for (const Handle handle : handles) queue.push(handle);
@@ -259,7 +259,7 @@ class KeyCache {
         std::distance(present.lower_bound(begin), present.lower_bound(end)));
   }
 
-  Pool pool;
+  ItemPool pool;
   std::unique_ptr<Eviction> eviction;
   std::map<std::uint64_t, Handle> present;
 
@@ -386,7 +386,7 @@ TEST(Eviction, TheNewestStaysEvenIfManyWereUsed) {
 
 // The newest is all that main has, and an entry of small is worth more.
 TEST(Eviction, TheNewestStaysInADuel) {
-  Pool pool;
+  ItemPool pool;
   Eviction eviction(pool.items, 1'000'000);
   const Handle used = pool.make(1);
   const Handle unused = pool.make(2);
@@ -423,7 +423,7 @@ TEST(Eviction, ForgetsAllWhenCleared) {
 template <class Evicted>
 void live(std::uint64_t seed, Evicted&& evicted) {
   Rng rng(seed);
-  Pool pool;
+  ItemPool pool;
   Eviction eviction(pool.items, 3000);
   std::set<Handle> present;
   std::vector<Handle> order;
